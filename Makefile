@@ -1,0 +1,87 @@
+# `make demo` shows the main job, `make test` runs every check. Both make their own environment in .venv.
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.PHONY: demo test test-full format lint types contracts tests optimized lowest versions docs wheel lock clean
+
+demo: $(VENV)/core
+	@$(BIN)/python -m nitro_attest.demo
+
+# --- every check, in the order in which they are cheap ---------------------------------------------------------------
+
+test: format lint types contracts tests optimized docs wheel
+	@echo "every check passed"
+
+format: $(VENV)/all
+	$(BIN)/ruff format --check
+
+lint: $(VENV)/all
+	$(BIN)/ruff check
+
+types: $(VENV)/all
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+contracts: $(VENV)/all
+	$(BIN)/lint-imports
+
+tests: $(VENV)/all
+	$(BIN)/pytest -n 2 --cov --cov-report=term -m "not full"
+
+optimized: $(VENV)/all
+	PYTHONOPTIMIZE=1 $(BIN)/python -O -m pytest -q -n 2 -m "not full" -W "ignore:assertions not in test modules:pytest.PytestConfigWarning" tests
+
+docs: $(VENV)/all
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html docs build/docs
+
+wheel: $(VENV)/all
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
+	$(BIN)/python tests/check_wheel.py dist
+
+# --- what takes longer, or other versions ------------------------------------------------------------------------------
+
+test-full: $(VENV)/all
+	$(BIN)/pytest -n 2
+
+lowest: $(VENV)/lowest
+	$(VENV)/lowest-env/bin/python -m pytest -q -n 2 -m "not full" tests
+
+versions:
+	@for v in 3.12 3.13; do \
+		if python$$v -c '' 2>/dev/null; then \
+			$(MAKE) --no-print-directory VENV=.venv-$$v PYTHON=python$$v optimized tests-$$v || exit 1; \
+		else echo "Python $$v is not installed: not tested"; fi; done
+
+tests-%: $(VENV)/all
+	$(BIN)/python --version && $(BIN)/pytest -q -n 2 -m "not full" tests src
+
+lock: $(VENV)/all
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links requirements/dev.in -o requirements/dev.txt
+
+clean:
+	rm -rf .venv .venv-* build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
+
+# --- environments ------------------------------------------------------------------------------------------------------
+
+$(VENV)/core: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/all: pyproject.toml requirements/dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes --requirement requirements/dev.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $(VENV)/core $@
+
+$(VENV)/lowest: pyproject.toml requirements/dev.txt
+	$(PYTHON) -m venv $(VENV)/lowest-env
+	$(VENV)/lowest-env/bin/python -m pip --quiet --disable-pip-version-check install \
+		cryptography==49.0.0 cbor2==6.2.1 hypothesis pytest pytest-xdist pytest-cov sybil hatchling editables
+	$(VENV)/lowest-env/bin/python -m pip --quiet --disable-pip-version-check install --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,90 @@
+"""Decide whether an AWS Nitro attestation document may be believed.
+
+`verify(doc, policy)` returns an `AttestationResult` or raises. It opens no socket, reads no file and no environment. A check is
+left out only by writing `NotChecked("why")`, and the result lists every check that was left out.
+
+>>> from datetime import UTC, datetime
+>>> from nitro_attest import AnyEnclave, FreshNonce, NotChecked, Policy, Present, verify
+>>> from nitro_attest.testing import FakeNitro
+>>> fake = FakeNitro(now=datetime(2026, 1, 3, tzinfo=UTC))
+>>> policy = Policy(
+...     measurements=(AnyEnclave("this example has no build to pin"),),
+...     freshness=FreshNonce(),
+...     public_key=Present(),
+...     user_data=NotChecked("this service sends none"),
+...     trust_anchor=fake.trust_anchor,  # leave this line out to trust AWS
+... )
+>>> nonce = bytes(range(32))
+>>> doc = fake.enclave_document(nonce=nonce, public_key=b"key made in the enclave")
+>>> result = verify(doc, policy, nonce=nonce, now=fake.now)
+>>> result.claims.public_key
+b'key made in the enclave'
+>>> [waiver.subject for waiver in result.not_checked]
+['measurements', 'user_data']
+"""
+
+from nitro_attest._verifier import read_unverified, verify
+from nitro_attest.document import Claims, DocumentKind, Pcrs, UnverifiedDocument
+from nitro_attest.errors import (
+    Failure,
+    MalformedDocumentError,
+    NitroAttestError,
+    PolicyError,
+    PolicyMismatchError,
+    Reason,
+    StaleDocumentError,
+    UntrustedDocumentError,
+    VerificationError,
+)
+from nitro_attest.measurements import (
+    AnyEnclave,
+    AnyNitroTpm,
+    DebugEnclave,
+    EnclaveMeasurements,
+    Measurements,
+    NitroTpmMeasurements,
+    NotChecked,
+    Sha384,
+)
+from nitro_attest.policy import Absent, Equals, FieldRule, Freshness, FreshNonce, Policy, Present, TimestampOnly
+from nitro_attest.result import AttestationResult, Waiver
+from nitro_attest.roots import AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1, TrustAnchor
+
+__all__ = [
+    "AWS_NITRO_ROOT_G1",
+    "AWS_US_GOV_NITRO_ROOT_G1",
+    "Absent",
+    "AnyEnclave",
+    "AnyNitroTpm",
+    "AttestationResult",
+    "Claims",
+    "DebugEnclave",
+    "DocumentKind",
+    "EnclaveMeasurements",
+    "Equals",
+    "Failure",
+    "FieldRule",
+    "FreshNonce",
+    "Freshness",
+    "MalformedDocumentError",
+    "Measurements",
+    "NitroAttestError",
+    "NitroTpmMeasurements",
+    "NotChecked",
+    "Pcrs",
+    "Policy",
+    "PolicyError",
+    "PolicyMismatchError",
+    "Present",
+    "Reason",
+    "Sha384",
+    "StaleDocumentError",
+    "TimestampOnly",
+    "TrustAnchor",
+    "UntrustedDocumentError",
+    "UnverifiedDocument",
+    "VerificationError",
+    "Waiver",
+    "read_unverified",
+    "verify",
+]

@@ -1,0 +1,258 @@
+"""Appraise an authenticated document against a policy (RFC 9334 section 8): one function for each field of `Policy`.
+
+A document, what the chain proved and the call's values come in, an `AttestationResult` goes out. Never: a rule that is
+skipped, a mismatch that hides another one, or an expected nonce in an error.
+"""
+
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, assert_never, final
+
+from nitro_attest.document import Claims, UnverifiedDocument
+from nitro_attest.errors import Failure, Reason, refusal, refused, shown
+from nitro_attest.measurements import (
+    DEBUG_PCRS,
+    KIND_OF_SET,
+    AnyEnclave,
+    AnyNitroTpm,
+    DebugEnclave,
+    EnclaveMeasurements,
+    Measurements,
+    NitroTpmMeasurements,
+    NotChecked,
+    Sha384,
+    pcr_rules,
+)
+from nitro_attest.policy import Absent, Equals, FieldRule, FreshNonce, Policy, Present, TimestampOnly
+from nitro_attest.result import SEAL, AttestationResult, Waiver
+from nitro_attest.roots import TrustAnchor
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authenticated:
+    """Hold a document whose chain and signature are good, under which anchor and until when, and the call's own values."""
+
+    document: UnverifiedDocument
+    anchor: TrustAnchor
+    valid_until: datetime
+    replay_key: bytes
+    nonce: bytes | None
+    now: datetime
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Hold what one rule found: failures, or none and the checks it was told to leave out."""
+
+    failures: tuple[Failure, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    matched: Measurements | None = None
+
+
+_NOTHING: Final = Finding()
+
+
+def screen(document: UnverifiedDocument, policy: Policy) -> None:
+    """Refuse what no signature could save: a document of the other kind, or with fields the policy does not allow.
+
+    Raises:
+        MalformedDocumentError: `document.kind`, `document.field_unknown`.
+
+    """
+    wanted = KIND_OF_SET[type(policy.measurements[0])]
+    if document.kind is not wanted:
+        raise refused(Reason.DOCUMENT_KIND, "document", wanted, document.kind)
+    finding = judge_unknown_fields(policy.unknown_fields, document)
+    if finding.failures:
+        raise refusal(*finding.failures)
+
+
+def appraise(authenticated: Authenticated, policy: Policy) -> AttestationResult:
+    """Judge every field of the policy; report all failures of the first family that has any.
+
+    Raises:
+        StaleDocumentError: `freshness.*`.
+        PolicyMismatchError: `policy.*`.
+
+    """
+    findings = [judge(policy, authenticated) for judge in APPRAISAL.values()]
+    for family in ("chain.", "document.", "freshness.", "policy."):
+        failures = [f for finding in findings for f in finding.failures if f.reason.startswith(family)]
+        if failures:
+            raise refusal(*failures)
+    (matched,) = (finding.matched for finding in findings if finding.matched is not None)
+    document = authenticated.document
+    return AttestationResult(
+        claims=Claims(
+            kind=document.kind,
+            module_id=document.module_id,
+            instance_id=document.instance_id,
+            timestamp=document.timestamp,
+            pcrs=document.pcrs,
+            public_key=document.public_key,
+            user_data=document.user_data,
+            nonce=document.nonce,
+            unknown_fields=document.unknown_fields,
+        ),
+        matched=matched,
+        not_checked=tuple(waiver for finding in findings for waiver in finding.waivers),
+        appraised_at=authenticated.now,
+        valid_until=authenticated.valid_until,
+        replay_key=authenticated.replay_key,
+        seal=SEAL,
+    )
+
+
+def judge_trust_anchor(anchor: TrustAnchor, authenticated_under: TrustAnchor) -> Finding:
+    """Hold the document to the anchor its chain was checked under."""
+    if anchor != authenticated_under:
+        return Finding((Failure(Reason.CHAIN_UNKNOWN_ROOT, "cabundle[0]", anchor.name, authenticated_under.name),))
+    return _NOTHING
+
+
+def judge_unknown_fields(rule: Absent | NotChecked, document: UnverifiedDocument) -> Finding:
+    """Hold the names of the fields to AWS's list. The names themselves are the sender's text and are not repeated."""
+    match rule:
+        case NotChecked(because):
+            return Finding(waivers=(Waiver("unknown_fields", because),))
+        case Absent():
+            if document.unknown_fields:
+                found = f"{len(document.unknown_fields)} unknown"
+                return Finding((Failure(Reason.DOCUMENT_FIELD_UNKNOWN, "payload", "only fields that AWS lists", found),))
+            return _NOTHING
+    assert_never(rule)
+
+
+def judge_freshness(
+    rule: FreshNonce | TimestampOnly, document: UnverifiedDocument, nonce: bytes | None, now: datetime
+) -> Finding:
+    """Hold the nonce to the one that was issued, and the time to the window of the rule."""
+    failures: list[Failure] = []
+    waivers: tuple[Waiver, ...] = ()
+    match rule:
+        case TimestampOnly():
+            waivers = (Waiver("freshness", rule.because),)
+        case FreshNonce():
+            if document.nonce is None:
+                failures.append(Failure(Reason.FRESHNESS_NONCE_ABSENT, "nonce"))
+            elif nonce is None or not hmac.compare_digest(document.nonce, nonce):
+                failures.append(Failure(Reason.FRESHNESS_NONCE_MISMATCH, "nonce", None, shown(document.nonce)))
+        case _:
+            assert_never(rule)
+    age = now - document.timestamp
+    if age > rule.max_age:
+        failures.append(_outside(Reason.FRESHNESS_TOO_OLD, f"at most {rule.max_age} old", document, now))
+    if -age > rule.max_clock_skew:
+        failures.append(_outside(Reason.FRESHNESS_FROM_THE_FUTURE, f"at most {rule.max_clock_skew} ahead", document, now))
+    return Finding(tuple(failures), waivers)
+
+
+def _outside(reason: Reason, expected: str, document: UnverifiedDocument, now: datetime) -> Failure:
+    made, appraised = (time.isoformat(timespec="milliseconds") for time in (document.timestamp, now))
+    return Failure(reason, "timestamp", f"{expected} at {appraised}", made)
+
+
+def judge_field(rule: FieldRule, value: bytes | None, name: str, reason: Reason) -> Finding:
+    """Hold an optional field to its rule."""
+    match rule:
+        case NotChecked(because):
+            return Finding(waivers=(Waiver(name, because),))
+        case Equals(expected):
+            good, wanted = value is not None and hmac.compare_digest(value, expected), shown(expected)
+        case Present():
+            good, wanted = value is not None, "present"
+        case Absent():
+            good, wanted = value is None, "absent"
+        case _:
+            assert_never(rule)
+    return _NOTHING if good else Finding((Failure(reason, name, wanted, shown(value)),))
+
+
+def judge_measurements(sets: tuple[Measurements, ...], document: UnverifiedDocument) -> Finding:
+    """Look for the first set that the document matches whole; if there is none, report what every set missed."""
+    failures: list[Failure] = []
+    for measurements in sets:
+        finding = _judge_set(measurements, document)
+        if not finding.failures:
+            return finding
+        failures.extend(failure for failure in finding.failures if failure not in failures)
+    return Finding(tuple(failures))
+
+
+def _judge_set(measurements: Measurements, document: UnverifiedDocument) -> Finding:
+    match measurements:
+        case EnclaveMeasurements():
+            failures, waivers = _judge_pcrs(measurements, document)
+            return Finding((*_judge_debug(document), *failures), waivers, measurements)
+        case NitroTpmMeasurements():
+            failures, waivers = _judge_pcrs(measurements, document)
+            return Finding(failures, waivers, measurements)
+        case AnyEnclave(because):
+            return Finding(_judge_debug(document), (Waiver("measurements", because),), measurements)
+        case DebugEnclave(because):
+            return Finding(_demand_debug(document), (Waiver("measurements", because),), measurements)
+        case AnyNitroTpm(because):
+            return Finding((), (Waiver("measurements", because),), measurements)
+    assert_never(measurements)
+
+
+def _debug_pcrs(document: UnverifiedDocument) -> list[int]:
+    return [index for index in DEBUG_PCRS if document.pcrs.get(index) == Sha384.ZERO.value]
+
+
+def _judge_debug(document: UnverifiedDocument) -> tuple[Failure, ...]:
+    """Demand proof that the enclave is not in debug mode: PCR0, PCR1 and PCR2 are there and none is zero."""
+    if zero := _debug_pcrs(document):
+        found = ", ".join(f"PCR{index}" for index in zero) + " all zero"
+        return (Failure(Reason.POLICY_DEBUG_ENCLAVE, "enclave", "not in debug mode", found),)
+    return tuple(
+        Failure(Reason.POLICY_PCR_ABSENT, f"PCR{index}", "present, to rule out debug mode", "absent")
+        for index in DEBUG_PCRS
+        if index not in document.pcrs
+    )
+
+
+def _demand_debug(document: UnverifiedDocument) -> tuple[Failure, ...]:
+    """Demand what `DebugEnclave` names, so that a production enclave is not accepted unseen under a debug policy."""
+    if _debug_pcrs(document):
+        return ()
+    found = shown(document.pcrs.get(0))
+    return (Failure(Reason.POLICY_PCR_MISMATCH, "PCR0 (DebugEnclave)", Sha384.ZERO.hex(), found),)
+
+
+def _judge_pcrs(
+    measurements: EnclaveMeasurements | NitroTpmMeasurements, document: UnverifiedDocument
+) -> tuple[tuple[Failure, ...], tuple[Waiver, ...]]:
+    failures: list[Failure] = []
+    waivers: list[Waiver] = []
+    for index, field, rule in pcr_rules(measurements):
+        subject = f"PCR{index} ({measurements.label})"
+        match rule:
+            case NotChecked(because):
+                waivers.append(Waiver(field, because))
+            case Sha384(expected):
+                value = document.pcrs.get(index)
+                if value is None:
+                    failures.append(Failure(Reason.POLICY_PCR_ABSENT, subject, expected.hex(), "absent"))
+                elif not hmac.compare_digest(value, expected):
+                    failures.append(Failure(Reason.POLICY_PCR_MISMATCH, subject, expected.hex(), value.hex()))
+            case _:
+                assert_never(rule)
+    return tuple(failures), tuple(waivers)
+
+
+APPRAISAL: Final[Mapping[str, Callable[[Policy, Authenticated], Finding]]] = {
+    "trust_anchor": lambda policy, it: judge_trust_anchor(policy.trust_anchor, it.anchor),
+    "unknown_fields": lambda policy, it: judge_unknown_fields(policy.unknown_fields, it.document),
+    "freshness": lambda policy, it: judge_freshness(policy.freshness, it.document, it.nonce, it.now),
+    "measurements": lambda policy, it: judge_measurements(policy.measurements, it.document),
+    "public_key": lambda policy, it: judge_field(
+        policy.public_key, it.document.public_key, "public_key", Reason.POLICY_PUBLIC_KEY
+    ),
+    "user_data": lambda policy, it: judge_field(policy.user_data, it.document.user_data, "user_data", Reason.POLICY_USER_DATA),
+}
+"""Every field of `Policy` and the function that judges it; a test holds the keys equal to the fields."""

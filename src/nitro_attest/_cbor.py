@@ -1,0 +1,88 @@
+"""Decode one CBOR item, strictly (RFC 8949).
+
+Bytes come in, plain Python values go out. Refused: any tag (before its content is decoded), a key twice in one map, trailing
+bytes, deep nesting. Never: an exception of cbor2, an object built by a tag, or memory out of proportion to the input.
+The caller has capped the size. Integers and lengths need not be shortest and containers may be of indefinite length: what is
+signed is encoded as AWS chooses.
+"""
+
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NoReturn, final
+
+import cbor2
+
+from nitro_attest.errors import Reason, refused
+
+MAX_DEPTH: Final = 4  # a payload needs 2 (map > pcrs map), an envelope 2 (array > header map); the rest is slack
+
+
+class _TagFoundError(Exception):
+    """Carry the fact that a tag was met through cbor2."""
+
+
+@final
+class _EveryTagRefused(Mapping[int, Any]):
+    """Stand as `semantic_decoders`: raises at the look-up, so that nothing behind a tag is ever decoded."""
+
+    def __getitem__(self, tag: int) -> NoReturn:
+        raise _TagFoundError
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+_NO_TAGS: Final = _EveryTagRefused()
+
+
+def decode(data: bytes, subject: str) -> object:
+    """Decode `data`, which must be exactly one well-formed CBOR item without tags.
+
+    Raises:
+        MalformedDocumentError: `cbor.malformed`, `cbor.tag`, `cbor.duplicate_key`, `cbor.too_deep`; `subject` names the item.
+
+    """
+    decoder = cbor2.CBORDecoder(io.BytesIO(data), semantic_decoders=_NO_TAGS, max_depth=MAX_DEPTH, allow_duplicate_keys=False)
+    try:
+        item: object = decoder.decode()
+    except cbor2.CBORDecodeError as exc:
+        raise refused(_why_not_decoded(data, exc), subject) from exc
+    try:
+        decoder.read(1)
+    except cbor2.CBORDecodeEOF:
+        return item
+    raise refused(Reason.CBOR_MALFORMED, f"{subject}: trailing bytes")
+
+
+def _why_not_decoded(data: bytes, exc: cbor2.CBORDecodeError) -> Reason:
+    """Find the reason from what cbor2 does, not from what it says: the rule that, once lifted, lets it read further."""
+    if isinstance(exc.__cause__, _TagFoundError):
+        return Reason.CBOR_TAG
+    if isinstance(exc, cbor2.CBORDecodeEOF):
+        return Reason.CBOR_MALFORMED
+    reached = _reach(data, max_depth=MAX_DEPTH, allow_duplicate_keys=False)
+    if _reach(data, max_depth=MAX_DEPTH, allow_duplicate_keys=True) > reached:
+        return Reason.CBOR_DUPLICATE_KEY
+    if _reach(data, max_depth=MAX_DEPTH + 1, allow_duplicate_keys=False) > reached:
+        return Reason.CBOR_TOO_DEEP
+    return Reason.CBOR_MALFORMED
+
+
+def _reach(data: bytes, *, max_depth: int, allow_duplicate_keys: bool) -> tuple[int, bool]:
+    """Return how many bytes are read before the decoder stops, and whether it stops because it is done."""
+    source = io.BytesIO(data)
+    decoder = cbor2.CBORDecoder(
+        source,
+        read_size=1,  # so that the position in the source is the decoder's own
+        semantic_decoders=_NO_TAGS,
+        max_depth=max_depth,
+        allow_duplicate_keys=allow_duplicate_keys,
+    )
+    try:
+        decoder.decode()
+    except cbor2.CBORDecodeError:
+        return source.tell(), False
+    return source.tell(), True

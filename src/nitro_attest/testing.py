@@ -1,0 +1,345 @@
+"""Issue attestation documents under a throw-away root, for the tests of relying parties.
+
+A seed and a time come in, documents go out that `verify` accepts only under a policy that names
+`FakeNitro.trust_anchor`. Never: anything that verifies under a root of AWS; the root's name begins with NEVER_TRUST,
+and its key exists only in this object. The certificates follow AWS's profile: root, regional, zonal, instance, leaf
+(AWS attestation process, 3.2.3).
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from functools import lru_cache
+from itertools import chain as concatenate
+from typing import Final, final
+
+import cbor2
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA384
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from nitro_attest.errors import PolicyError
+from nitro_attest.measurements import EnclaveMeasurements, NitroTpmMeasurements, Sha384
+from nitro_attest.roots import TrustAnchor
+
+__all__ = ["EnvelopeTag", "FakeChain", "FakeNitro", "PayloadMap"]
+
+P384_ORDER: Final = ec.SECP384R1().group_order
+INSTANCE_ID: Final = "i-0fa4e0fa4e0fa4e0f"
+ENCLAVE_MODULE_ID: Final = f"{INSTANCE_ID}-enc0fa4e0fa4e0fa4e0"
+NITRO_TPM_MODULE_ID: Final = f"{INSTANCE_ID}-tpm0000000000000000"
+REGION: Final = "us-east-1"
+NEVER_TRUST: Final = "NEVER_TRUST.fake-nitro"
+
+_PROTECTED_HEADER: Final = bytes.fromhex("a1013822")
+_NO_HEADER: Final[dict[int, object]] = {}
+_MAX_COMMON_NAME: Final = 64  # X.520, ub-common-name
+_ROOT_FROM: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_ROOT_UNTIL: Final = datetime(2099, 12, 31, tzinfo=UTC)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+@final
+class PayloadMap(Enum):
+    """Say how the map of the payload is encoded; AWS wrote definite maps until 2025-05 and indefinite ones since."""
+
+    DEFINITE = "definite"
+    INDEFINITE = "indefinite"
+
+
+@final
+class EnvelopeTag(Enum):
+    """Say whether the envelope carries CBOR tag 18; no document of AWS does, its specification allows it."""
+
+    ABSENT = "absent"
+    TAG_18 = "tag 18"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FakeChain:
+    """Hold the certificates of one module, root first, and the key of its leaf. DER throughout."""
+
+    cabundle: tuple[bytes, ...]
+    certificate: bytes
+    leaf_key: ec.EllipticCurvePrivateKey
+
+
+@final
+class FakeNitro:
+    """Issue documents as an AWS Nitro host would, under a root made for this object.
+
+    With a `seed` of at least 16 bytes everything is the same on every run; without one the keys are new. `now` is the time of
+    documents that are given none, and defaults to the system's clock at construction. Certificates are issued for the hour of
+    a document and reused within it, as AWS reuses them.
+
+    Raises:
+        PolicyError: The seed is too short, or `now` is not an aware datetime.
+
+    """
+
+    def __init__(self, *, seed: bytes | None = None, now: datetime | None = None) -> None:
+        """Make the root."""
+        if seed is not None and len(seed) < 16:  # noqa: PLR2004 - 128 bits
+            raise PolicyError("seed", "expected at least 16 bytes")
+        self._seed = secrets.token_bytes(32) if seed is None else seed
+        self.now: Final = _aware(datetime.now(UTC) if now is None else now)
+        self._root: Final = _Authority(_name(NEVER_TRUST), self._key("root"))
+        certificate = _certify(self._root, self._root, self._serial("root"), (_ROOT_FROM, _ROOT_UNTIL), _ROOT_EXTENSIONS)
+        self.trust_anchor: Final = TrustAnchor(
+            name=NEVER_TRUST, certificate=certificate, sha256=hashlib.sha256(certificate).hexdigest()
+        )
+        self._authorities = lru_cache(maxsize=64)(self._make_authorities)
+        self._leaf = lru_cache(maxsize=1024)(self._make_leaf)
+
+    def enclave_document(  # noqa: PLR0913 - each is a part of the document
+        self,
+        *,
+        public_key: bytes | None = None,
+        user_data: bytes | None = None,
+        nonce: bytes | None = None,
+        pcrs: Mapping[int, bytes] | None = None,
+        module_id: str = ENCLAVE_MODULE_ID,
+        now: datetime | None = None,
+        payload_map: PayloadMap = PayloadMap.INDEFINITE,
+        tag: EnvelopeTag = EnvelopeTag.ABSENT,
+    ) -> bytes:
+        """Issue the document of a Nitro Enclave; `pcrs` replaces single PCRs of the sixteen it has."""
+        values = {**_enclave_pcrs(), **(pcrs or {})}
+        fields = {"pcrs": values, "public_key": public_key, "user_data": user_data, "nonce": nonce}
+        return self._issue(fields, module_id, now, payload_map, tag)
+
+    def nitro_tpm_document(  # noqa: PLR0913 - each is a part of the document
+        self,
+        *,
+        public_key: bytes | None = None,
+        user_data: bytes | None = None,
+        nonce: bytes | None = None,
+        pcrs: Mapping[int, bytes] | None = None,
+        module_id: str = NITRO_TPM_MODULE_ID,
+        now: datetime | None = None,
+        payload_map: PayloadMap = PayloadMap.INDEFINITE,
+        tag: EnvelopeTag = EnvelopeTag.ABSENT,
+    ) -> bytes:
+        """Issue the document of an instance with NitroTPM; `pcrs` replaces single PCRs of the 24 it has."""
+        values = {**_nitro_tpm_pcrs(), **(pcrs or {})}
+        fields = {"nitrotpm_pcrs": values, "public_key": public_key, "user_data": user_data, "nonce": nonce}
+        return self._issue(fields, module_id, now, payload_map, tag)
+
+    @staticmethod
+    def enclave_measurements() -> EnclaveMeasurements:
+        """Return the set that `enclave_document` matches unless it is given other PCRs."""
+        pcrs = _enclave_pcrs()
+        return EnclaveMeasurements(
+            label="fake enclave",
+            pcr0_image=Sha384(pcrs[0]),
+            pcr1_kernel=Sha384(pcrs[1]),
+            pcr2_application=Sha384(pcrs[2]),
+            pcr3_iam_role=Sha384(pcrs[3]),
+            pcr4_instance_id=Sha384(pcrs[4]),
+            pcr8_signing_certificate=Sha384(pcrs[8]),
+        )
+
+    @staticmethod
+    def nitro_tpm_measurements() -> NitroTpmMeasurements:
+        """Return the set that `nitro_tpm_document` matches unless it is given other PCRs."""
+        pcrs = _nitro_tpm_pcrs()
+        return NitroTpmMeasurements(
+            label="fake instance",
+            pcr4_boot_manager=Sha384(pcrs[4]),
+            pcr7_secure_boot=Sha384(pcrs[7]),
+            pcr12_command_line=Sha384(pcrs[12]),
+        )
+
+    def chain(self, module_id: str, now: datetime) -> FakeChain:
+        """Return the certificates that documents of `module_id` carry in the hour of `now`."""
+        hour = _aware(now).replace(minute=0, second=0, microsecond=0)
+        return self._leaf(module_id, hour)
+
+    @staticmethod
+    def sign(payload: bytes, chain: FakeChain, *, tag: EnvelopeTag = EnvelopeTag.ABSENT) -> bytes:
+        """Put any payload into an envelope signed with the leaf's key, for tests of payloads that no module would write."""
+        message = cbor2.dumps(["Signature1", _PROTECTED_HEADER, b"", payload])
+        r, s = decode_dss_signature(chain.leaf_key.sign(message, ec.ECDSA(SHA384(), deterministic_signing=True)))
+        sign1 = cbor2.dumps([_PROTECTED_HEADER, _NO_HEADER, payload, r.to_bytes(48, "big") + s.to_bytes(48, "big")])
+        return b"\xd2" + sign1 if tag is EnvelopeTag.TAG_18 else sign1
+
+    def _issue(
+        self,
+        fields: Mapping[str, object],
+        module_id: str,
+        now: datetime | None,
+        payload_map: PayloadMap,
+        tag: EnvelopeTag,
+    ) -> bytes:
+        at = self.now if now is None else _aware(now)
+        chain = self.chain(module_id, at)
+        pcrs, *others = fields.items()  # the order of AWS: the PCRs before the certificates, the optional fields behind them
+        payload = dict(
+            [
+                ("module_id", module_id),
+                ("digest", "SHA384"),
+                ("timestamp", (at - _EPOCH) // _MILLISECOND),
+                pcrs,
+                ("certificate", chain.certificate),
+                ("cabundle", list(chain.cabundle)),
+                *others,
+            ]
+        )
+        return self.sign(encode_payload(payload, payload_map), chain, tag=tag)
+
+    def _make_authorities(self, hour: datetime) -> tuple["_Authority", tuple[bytes, ...]]:
+        """Issue the three authorities under the root; lifetimes and constraints are AWS's."""
+        issuer, bundle = self._root, [self.trust_anchor.certificate]
+        for path_length, prefix, started, lifetime in (
+            (2, "{digits}", timedelta(days=2), timedelta(days=20, hours=1)),
+            (1, "{digits}.zonal", timedelta(days=1), timedelta(days=6)),
+            (0, INSTANCE_ID, timedelta(hours=1), timedelta(hours=24)),
+        ):
+            label = f"authority {path_length} {hour.isoformat()}"
+            digits = f"{self._serial(label):032x}"[:16]
+            authority = _Authority(_name(f"{prefix.format(digits=digits)}.{REGION}.{NEVER_TRUST}"), self._key(label))
+            valid = (hour - started, hour - started + lifetime)
+            extensions = _authority_extensions(path_length, issuer, authority)
+            bundle.append(_certify(authority, issuer, self._serial(label), valid, extensions))
+            issuer = authority
+        return issuer, tuple(bundle)
+
+    def _make_leaf(self, module_id: str, hour: datetime) -> FakeChain:
+        instance, bundle = self._authorities(hour)
+        label = f"leaf {module_id} {hour.isoformat()}"
+        common_name = f"{module_id}.{REGION}.aws"
+        if len(common_name) > _MAX_COMMON_NAME:
+            raise PolicyError(
+                "module_id", f"expected at most {_MAX_COMMON_NAME - len(common_name) + len(module_id)} characters"
+            )
+        leaf = _Authority(_name(common_name), self._key(label))
+        valid = (hour - timedelta(minutes=1), hour + timedelta(hours=2, minutes=59, seconds=3))
+        certificate = _certify(leaf, instance, self._serial(label), valid, _LEAF_EXTENSIONS)
+        return FakeChain(bundle, certificate, leaf.key)
+
+    def _derive(self, label: str) -> int:
+        return int.from_bytes(hashlib.sha512(self._seed + b"\0" + label.encode()).digest(), "big")
+
+    def _key(self, label: str) -> ec.EllipticCurvePrivateKey:
+        return ec.derive_private_key(self._derive(f"key {label}") % (P384_ORDER - 1) + 1, ec.SECP384R1())
+
+    def _serial(self, label: str) -> int:
+        return self._derive(f"serial {label}") % (1 << 127) + 1
+
+
+def encode_payload(payload: Mapping[str, object], payload_map: PayloadMap) -> bytes:
+    """Encode a payload as AWS did (definite map) or does (indefinite map around definite content)."""
+    if payload_map is PayloadMap.DEFINITE:
+        return cbor2.dumps(payload)
+    return b"\xbf" + b"".join(map(cbor2.dumps, concatenate.from_iterable(payload.items()))) + b"\xff"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Authority:
+    """Hold the name and the key of one certificate's subject."""
+
+    name: x509.Name
+    key: ec.EllipticCurvePrivateKey
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.COUNTRY_NAME, "US"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "NEVER_TRUST"),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
+
+
+def _key_usage(*uses: str) -> x509.KeyUsage:
+    every = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+        "encipher_only",
+        "decipher_only",
+    )
+    return x509.KeyUsage(**{use: use in uses for use in every})
+
+
+_Extensions = Sequence[tuple[x509.ExtensionType, bool]]
+_ROOT_USES: Final = _key_usage("digital_signature", "key_cert_sign", "crl_sign")
+_ROOT_EXTENSIONS: Final[_Extensions] = (
+    (x509.BasicConstraints(ca=True, path_length=None), True),
+    (_ROOT_USES, True),
+)
+_LEAF_EXTENSIONS: Final[_Extensions] = (
+    (x509.BasicConstraints(ca=False, path_length=None), True),
+    (_key_usage("digital_signature", "content_commitment"), False),
+)
+_REVOCATION_LIST: Final = x509.CRLDistributionPoints(
+    [x509.DistributionPoint([x509.UniformResourceIdentifier("http://never-trust.invalid/fake.crl")], None, None, None)]
+)
+
+
+def _authority_extensions(path_length: int, issuer: _Authority, subject: _Authority) -> _Extensions:
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.BasicConstraints(ca=True, path_length=path_length), True),
+        (x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), False),
+        (x509.SubjectKeyIdentifier.from_public_key(subject.key.public_key()), False),
+    ]
+    if path_length == 0:
+        return [*extensions, (_key_usage("key_cert_sign"), True)]
+    return [*extensions, (_ROOT_USES, True), (_REVOCATION_LIST, False)]
+
+
+def _certify(
+    subject: _Authority, issuer: _Authority, serial: int, valid: tuple[datetime, datetime], extensions: _Extensions
+) -> bytes:
+    """Issue one certificate, as DER; the same input gives the same bytes."""
+    builder = x509.CertificateBuilder(
+        issuer_name=issuer.name,
+        subject_name=subject.name,
+        public_key=subject.key.public_key(),
+        serial_number=serial,
+        not_valid_before=valid[0].replace(tzinfo=None),
+        not_valid_after=valid[1].replace(tzinfo=None),
+    )
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical)
+    return builder.sign(issuer.key, SHA384(), ecdsa_deterministic=True).public_bytes(Encoding.DER)
+
+
+def _pcr(text: str) -> bytes:
+    return hashlib.sha384(f"fake nitro {text}".encode()).digest()
+
+
+def _enclave_pcrs() -> dict[int, bytes]:
+    """Return sixteen PCRs: an image, no IAM role, the instance's own PCR4 by AWS's formula, unsigned."""
+    pcrs = dict.fromkeys(range(16), bytes(48))
+    pcrs |= {index: _pcr(f"enclave PCR{index}") for index in (0, 1, 2)}
+    pcrs[4] = hashlib.sha384(bytes(48) + INSTANCE_ID.encode()).digest()
+    return pcrs
+
+
+def _nitro_tpm_pcrs() -> dict[int, bytes]:
+    """Return 24 PCRs; as on hardware 17 to 22 are all ones, and 11 to 16 and 23 are zero."""
+    pcrs = {index: _pcr(f"NitroTPM PCR{index}") for index in range(11)}
+    pcrs |= dict.fromkeys([*range(11, 17), 23], bytes(48))
+    pcrs |= dict.fromkeys(range(17, 23), b"\xff" * 48)
+    return dict(sorted(pcrs.items()))
+
+
+def _aware(now: datetime) -> datetime:
+    if now.utcoffset() is None:
+        raise PolicyError("now", "expected an aware datetime, such as datetime.now(UTC)")
+    return now.astimezone(UTC)
