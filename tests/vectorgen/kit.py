@@ -102,12 +102,12 @@ def vector(
 def family(
     *rows: Row, expect: str, rule: str, effect: str, refs: tuple[str, ...] = ()
 ) -> Callable[[Callable[[Any], Case]], Callable[[Any], Case]]:
-    """Add a function once for each row; `{}` in its docstring stands for the row's words."""
+    """Add a function once for each row; braces in its docstring stand for the row's words, parted by bars."""
 
     def add(function: Callable[[Any], Case]) -> Callable[[Any], Case]:
         for row in rows:
             parts = {"expect": row.expect or expect, "rule": rule, "effect": effect, "refs": refs}
-            description = _docstring(function).format(row.words)
+            description = _docstring(function).format(*row.words.split("|"))
             _add(function, f"{function.__name__}-{row.name}", description, lambda row=row: function(row.value), **parts)
         return function
 

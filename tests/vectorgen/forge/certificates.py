@@ -10,8 +10,6 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final, final
 
-from cryptography.hazmat.primitives.hashes import HashAlgorithm
-
 from vectorgen.forge import der
 from vectorgen.forge.keys import (
     NEVER_TRUST_INSTANCE,
@@ -74,7 +72,7 @@ class Recipe:
     after_key: bytes = b""  # unique identifiers
     extension_block: bytes | None = None
     after_extensions: bytes = b""
-    digest: HashAlgorithm | None = None
+    digest: str = "SHA384"
     signature_form: Callable[[int, int], bytes] = der.signature
     unused_bits: bytes = b"\0"
     after_signature: bytes = b""
@@ -230,3 +228,19 @@ def chain_of(*authorities: Recipe, leaf: Recipe) -> Chain:
     """Issue a chain of any length, root first; the anchor is its root."""
     bundle = tuple(map(issue, authorities))
     return Chain(anchor=bundle[0], cabundle=bundle, certificate=issue(leaf), key=leaf.key)
+
+
+def under(issuer: Recipe, recipe: Recipe) -> Recipe:
+    """Put a recipe under another issuer: its name, its key, and the identifier of its key if one was named."""
+    moved = replace(recipe, issuer=issuer.subject, signer=issuer.key)
+    if any(extension.oid == AUTHORITY_KEY_IDENTIFIER for extension in recipe.extensions):
+        return with_extension(moved, authority_key_identifier(issuer.key.identifier))
+    return moved
+
+
+PLACES: Final = {"root": ROOT, "regional": REGIONAL, "zonal": ZONAL, "instance": INSTANCE, "leaf": LEAF}
+
+
+def at(place: str, change: Callable[[Recipe], Recipe]) -> Chain:
+    """Issue a chain with one recipe changed."""
+    return hierarchy(**{**PLACES, place: change(PLACES[place])})

@@ -11,13 +11,14 @@ from typing import Final, final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA384, HashAlgorithm
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 ORDER: Final = ec.SECP384R1().group_order
 FIELD_PRIME: Final = 2**384 - 2**128 - 2**96 + 2**32 - 1  # SP 800-186 section 3.2.1.4
 SPKI_PREFIX: Final = bytes.fromhex("3076301006072a8648ce3d020106052b81040022036200")
 HALF: Final = 48
+HASHES: Final = {"SHA256": SHA256(), "SHA384": SHA384(), "SHA512": SHA512()}
 
 
 @final
@@ -47,9 +48,9 @@ class Key:
         """Return the key identifier of RFC 5280 section 4.2.1.2, method 1."""
         return hashlib.sha1(self.point, usedforsecurity=False).digest()
 
-    def sign(self, message: bytes, algorithm: HashAlgorithm | None = None) -> tuple[int, int]:
+    def sign(self, message: bytes, digest: str = "SHA384") -> tuple[int, int]:
         """Sign deterministically; the hash is SHA-384 unless another one is the fault."""
-        scheme = ec.ECDSA(algorithm or SHA384(), deterministic_signing=True)
+        scheme = ec.ECDSA(HASHES[digest], deterministic_signing=True)
         return decode_dss_signature(self.private.sign(message, scheme))
 
     def sign_with(self, message: bytes, nonce_scalar: int) -> tuple[int, int]:

@@ -4,8 +4,6 @@ from functools import cache
 from itertools import count
 from typing import Final
 
-from cryptography.hazmat.primitives.hashes import SHA256, SHA512
-
 from vectorgen.forge import cbor
 from vectorgen.forge.documents import (
     CHAIN,
@@ -156,13 +154,13 @@ def over(message: bytes) -> Case:
 
 
 @family(
-    Row("sha256", "SHA-256", SHA256()),
-    Row("sha512", "SHA-512", SHA512()),
+    Row("sha256", "SHA-256", "SHA256"),
+    Row("sha512", "SHA-512", "SHA512"),
     expect="signature.invalid",
     rule="attacks 7; RFC 9053 section 2.1",
     effect="The weakest hash that anybody accepts decides.",
 )
-def hash_is(algorithm: SHA256 | SHA512) -> Case:
+def hash_is(algorithm: str) -> Case:
     """The leaf has signed with {} instead of SHA-384."""
     return signed(*CHAIN.key.sign(MESSAGE, algorithm))
 
