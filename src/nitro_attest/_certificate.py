@@ -11,7 +11,7 @@ from typing import Final, TypeVar, final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.x509.oid import ExtensionOID, NameOID
+from cryptography.x509.oid import ExtensionOID
 
 from nitro_attest import _der, _ecdsa
 from nitro_attest.errors import Reason, refused
@@ -27,6 +27,8 @@ _GENERALIZED_TIME: Final = (0x18, 15)  # RFC 5280 4.1.2.5.2: YYYYMMDDHHMMSSZ
 _FIRST_GENERALIZED_YEAR: Final = 2050
 _MAX_SERIAL_OCTETS: Final = 21  # RFC 5280 4.1.2.2 says 20; genuine serials of 20 random octets need a leading zero
 _EMPTY_NAME: Final = b"\x30\x00"
+_COMMON_NAME: Final = bytes.fromhex("0603550403")  # RFC 5280 appendix A.1: id-at-commonName
+_TEXT_TAGS: Final = bytes.fromhex("0c13")  # UTF8String and PrintableString, the two RFC 5280 4.1.2.4 allows
 
 # RFC 5280 section 4.2: an extension that is critical must be understood; these two are.
 _UNDERSTOOD: Final = frozenset({ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE})
@@ -112,19 +114,32 @@ def read_certificate(der: bytes, role: Role, place: str) -> Certificate:
 
 
 def common_name(certificate: Certificate, place: str) -> str:
-    """Return the one common name of the subject.
+    """Return the one common name of the subject, read from its DER: `cryptography` warns of names it finds too long.
 
     Raises:
         UntrustedDocumentError: `chain.subject` if there is none, more than one, or the subject can't be read.
 
     """
     try:
-        names = [attribute.value for attribute in certificate.parsed.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    except (ValueError, TypeError) as exc:
+        names = _common_names(certificate.subject)
+    except (_der.DerError, ValueError) as exc:
         raise refused(Reason.CHAIN_SUBJECT, place) from exc
-    if len(names) != 1 or not isinstance(names[0], str):
+    if len(names) != 1:
         raise refused(Reason.CHAIN_SUBJECT, place, "one common name")
     return names[0]
+
+
+def _common_names(name: bytes) -> list[str]:
+    """Return every common name in a Name (RFC 5280 section 4.1.2.4): sets of pairs of identifier and text."""
+    found: list[str] = []
+    for group in _der.children(name, _der.read_element(name, 0, len(name))):
+        for attribute in _der.children(name, group):
+            kind, value = _der.children(name, attribute)
+            if kind.encoded(name) == _COMMON_NAME:
+                if value.tag not in _TEXT_TAGS:
+                    raise _der.DerError
+                found.append(name[value.content : value.end].decode("utf-8"))
+    return found
 
 
 def _split(der: bytes) -> list[_der.Element]:
