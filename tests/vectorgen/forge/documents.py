@@ -56,7 +56,7 @@ def milliseconds(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(milliseconds=1)
 
 
-def enclave(chain: Chain = CHAIN, **changes: object) -> dict[str, object]:
+def enclave(chain: Chain = CHAIN, /, **changes: object) -> dict[str, object]:
     """Return the fields of an enclave's document in AWS's order; `DROP` leaves one out, new ones go last."""
     fields: dict[str, object] = {
         "module_id": ENCLAVE_ID,
@@ -73,7 +73,7 @@ def enclave(chain: Chain = CHAIN, **changes: object) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value is not DROP}
 
 
-def nitro_tpm(chain: Chain = TPM_CHAIN, **changes: object) -> dict[str, object]:
+def nitro_tpm(chain: Chain = TPM_CHAIN, /, **changes: object) -> dict[str, object]:
     """Return the fields of a NitroTPM document in AWS's order; `pcrs` is what goes into `nitrotpm_pcrs`."""
     fields = enclave(chain, **{"module_id": NITRO_TPM_ID, "pcrs": dict(TPM_PCRS), **changes})
     return {"nitrotpm_pcrs" if name == "pcrs" else name: value for name, value in fields.items()}
@@ -100,7 +100,12 @@ class Sign1:
 
 
 def envelope(
-    payload: bytes, *, key: Key = CHAIN.key, protected: bytes = ES384, message: bytes | None = None, signature: bytes | None = None
+    payload: bytes,
+    *,
+    key: Key = CHAIN.key,
+    protected: bytes = ES384,
+    message: bytes | None = None,
+    signature: bytes | None = None,
 ) -> Sign1:
     """Sign a payload; `message` is what is signed instead of the Sig_structure, `signature` what stands in its place."""
     if signature is None:

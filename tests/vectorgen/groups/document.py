@@ -41,7 +41,7 @@ LOGS = "Control characters reach logs and terminals; comparisons see another tex
 )
 def without(name: str) -> Case:
     """The field {} is missing."""
-    return enclave_case(**{name: DROP})
+    return enclave_case(fields={name: DROP})
 
 
 @family(
@@ -52,7 +52,7 @@ def without(name: str) -> Case:
 )
 def null(name: str) -> Case:
     """The field {} is null."""
-    return enclave_case(**{name: None})
+    return enclave_case(fields={name: None})
 
 
 @vector(expect="document.field_missing", rule="attacks 33; EC2 user guide, NitroTPM", effect=GUESS)
@@ -107,7 +107,7 @@ def empty_map() -> Case:
 )
 def type_where(changes: dict[str, object]) -> Case:
     """In this document {}."""
-    return enclave_case(**changes)
+    return enclave_case(fields=changes)
 
 
 @family(
@@ -204,7 +204,6 @@ def _pcrs(*indexes: int) -> dict[int, bytes]:
 
 @family(
     Row("sparse", "0, 1, 2, 3, 4 and 8 alone", _pcrs(0, 1, 2, 3, 4, 8)),
-    Row("16", "0 to 15", _pcrs(*range(16))),
     Row("17", "0 to 16", _pcrs(*range(17))),
     Row("32", "0 to 31, all there are", _pcrs(*range(32))),
     Row("0-to-8-and-31", "0 to 8 and 31", _pcrs(*range(9), 31)),
@@ -241,7 +240,9 @@ def pcr_count(values: dict[int, bytes]) -> Case:
     return enclave_case(pcrs=values, policy=ANY)
 
 
-@vector(expect="document.pcr_count", rule="attacks 41; EC2 user guide, NitroTPM", effect="No value at all would match every policy.")
+@vector(
+    expect="document.pcr_count", rule="attacks 41; EC2 user guide, NitroTPM", effect="No value at all would match every policy."
+)
 def nitrotpm_pcr_count_empty() -> Case:
     """A NitroTPM document has no PCR."""
     return tpm_case(pcrs={})
@@ -267,7 +268,7 @@ def nitrotpm_pcr_count_empty() -> Case:
 )
 def pcr_index(index: object) -> Case:
     """A further PCR has the index {}."""
-    return enclave_case(pcrs={**ENCLAVE_PCRS, index: pcr("PCR16")})
+    return enclave_case(pcrs=cbor.Pairs((*ENCLAVE_PCRS.items(), (index, pcr("PCR16")))))
 
 
 @family(
@@ -282,10 +283,16 @@ def pcr_index(index: object) -> Case:
 def pcr_index_is(swap: tuple[int, object]) -> Case:
     """A PCR has the index {}."""
     old, new = swap
-    return enclave_case(pcrs=cbor.Pairs(tuple((new if index == old else index, value) for index, value in ENCLAVE_PCRS.items())))
+    return enclave_case(
+        pcrs=cbor.Pairs(tuple((new if index == old else index, value) for index, value in ENCLAVE_PCRS.items()))
+    )
 
 
-@vector(expect="document.pcr_index", rule="attacks 29; EC2 user guide, NitroTPM", effect="A value lands under an index that a policy pins.")
+@vector(
+    expect="document.pcr_index",
+    rule="attacks 29; EC2 user guide, NitroTPM",
+    effect="A value lands under an index that a policy pins.",
+)
 def nitrotpm_pcr_index_32() -> Case:
     """A further PCR of a NitroTPM document has the index 32."""
     return tpm_case(pcrs={**TPM_PCRS, 32: ZERO})
@@ -343,9 +350,19 @@ def certificate(value: bytes) -> Case:
     Row("1000-entries", "holds a thousand certificates of one byte", [b"\x30"] * 1000),
     Row("empty-entry", "holds an empty certificate", [*CHAIN.cabundle[:3], b""]),
     Row("empty-root", "begins with an empty certificate", [b"", *CHAIN.cabundle[1:]]),
-    Row("1025-bytes", "holds 1,025 bytes in one entry", [*CHAIN.cabundle[:3], CHAIN.cabundle[3] + bytes(1025 - len(CHAIN.cabundle[3]))]),
-    Row("trailing-byte", "holds a certificate that is followed by a zero byte", [*CHAIN.cabundle[:3], CHAIN.cabundle[3] + b"\0"]),
-    Row("trailing-byte-root", "begins with a root that is followed by a zero byte", [CHAIN.cabundle[0] + b"\0", *CHAIN.cabundle[1:]]),
+    Row(
+        "1025-bytes",
+        "holds 1,025 bytes in one entry",
+        [*CHAIN.cabundle[:3], CHAIN.cabundle[3] + bytes(1025 - len(CHAIN.cabundle[3]))],
+    ),
+    Row(
+        "trailing-byte", "holds a certificate that is followed by a zero byte", [*CHAIN.cabundle[:3], CHAIN.cabundle[3] + b"\0"]
+    ),
+    Row(
+        "trailing-byte-root",
+        "begins with a root that is followed by a zero byte",
+        [CHAIN.cabundle[0] + b"\0", *CHAIN.cabundle[1:]],
+    ),
     expect="document.cabundle",
     rule="attacks 44, 45; AWS attestation process 3.1",
     effect="A chain that is empty, or has no end, is searched or skipped.",
@@ -365,7 +382,7 @@ def cabundle(value: list[object]) -> Case:
 )
 def of_1025_bytes(name: str) -> Case:
     """The field {} has one byte more than AWS allows."""
-    return enclave_case(**{name: MUCH})
+    return enclave_case(fields={name: MUCH})
 
 
 @family(
@@ -377,7 +394,7 @@ def of_1025_bytes(name: str) -> Case:
 )
 def of_1024_bytes(name: str) -> Case:
     """The field {} has the 1,024 bytes that AWS allows."""
-    return enclave_case(**{name: MUCH[:1024]})
+    return enclave_case(fields={name: MUCH[:1024]})
 
 
 @family(
@@ -392,7 +409,7 @@ def of_1024_bytes(name: str) -> Case:
 )
 def optional_field(changes: dict[str, object]) -> Case:
     """The optional field {}; the policy demands nothing of it."""
-    return enclave_case(**changes)
+    return enclave_case(fields=changes)
 
 
 @vector(expect=ACCEPT, rule="attacks 35; AWS attestation process 3.1", effect=LOST)
@@ -413,7 +430,7 @@ def public_key_of_one_byte() -> Case:
 )
 def unknown_field(name: str) -> Case:
     """A further field has {}."""
-    return enclave_case(**{name: b"value"})
+    return enclave_case(fields={name: b"value"})
 
 
 @family(
@@ -430,7 +447,11 @@ def unknown_field_allowed(value: object) -> Case:
     return enclave_case(policy=WAIVED_FIELDS, extra=value)
 
 
-@vector(expect="document.field_unknown", rule="attacks 32; AWS attestation process 3.1", effect="A field that changes what the others mean is passed over.")
+@vector(
+    expect="document.field_unknown",
+    rule="attacks 32; AWS attestation process 3.1",
+    effect="A field that changes what the others mean is passed over.",
+)
 def nitrotpm_unknown_field() -> Case:
     """A NitroTPM document has a field that AWS does not list."""
     return tpm_case(extra=None)
@@ -463,13 +484,17 @@ def nitrotpm_pcrs_of_an_enclave() -> Case:
 LONG_ID: Final = "i-" + "0" * (256 - len(SUFFIX) - 2) + SUFFIX
 
 
-@vector(expect=ACCEPT, rule="attacks 31; AWS attestation process 3.1", effect="Refused, longer instance ids would end the service.")
+@vector(
+    expect=ACCEPT, rule="attacks 31; AWS attestation process 3.1", effect="Refused, longer instance ids would end the service."
+)
 def module_id_of_256_characters() -> Case:
     """The module_id has 256 characters, and the leaf's name begins with it."""
     return enclave_case(hierarchy(leaf=leaf_of(LONG_ID)), module_id=LONG_ID)
 
 
-@vector(expect=ACCEPT, rule="attacks 31; AWS attestation process 3.1", effect="Refused, ids of another form would end the service.")
+@vector(
+    expect=ACCEPT, rule="attacks 31; AWS attestation process 3.1", effect="Refused, ids of another form would end the service."
+)
 def module_id_with_other_printable_characters() -> Case:
     """The module_id begins with a bare-metal host's name, with a blank and a tilde."""
     name = "host 7~a" + SUFFIX
