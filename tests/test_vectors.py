@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -75,7 +76,8 @@ def test_every_vector_follows_the_schema() -> None:
     schema = read_json(VECTORS / "schema.json")
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema)
-    assert [path for path in paths() if not validator.is_valid(read_json(path))] == []
+    is_valid = cast("Callable[[object], bool]", validator.is_valid)  # pyright: ignore[reportUnknownMemberType] - the stubs leave a part open
+    assert [path for path in paths() if not is_valid(read_json(path))] == []
 
 
 def test_the_kit_is_what_the_generator_writes() -> None:
