@@ -176,12 +176,15 @@ def payload(certificates: list[bytes], **fields: object) -> dict[str, object]:
     }
 
 
-def signature(message_payload: bytes, signer: ec.EllipticCurvePrivateKey | None = None) -> bytes:
-    """Sign a payload as COSE_Sign1 does, as r || s."""
-    message = cbor2.dumps(["Signature1", bytes.fromhex("a1013822"), b"", message_payload])
-    private = signer or key(f"NEVER_TRUST {LEAF}")
-    r, s = decode_dss_signature(private.sign(message, ec.ECDSA(SHA384(), deterministic_signing=True)))
+def signature_of(message: bytes) -> bytes:
+    """Sign any bytes with the leaf's key, as r || s."""
+    r, s = decode_dss_signature(key(f"NEVER_TRUST {LEAF}").sign(message, ec.ECDSA(SHA384(), deterministic_signing=True)))
     return r.to_bytes(48, "big") + s.to_bytes(48, "big")
+
+
+def signature(message_payload: bytes) -> bytes:
+    """Sign a payload as COSE_Sign1 does."""
+    return signature_of(cbor2.dumps(["Signature1", bytes.fromhex("a1013822"), b"", message_payload]))
 
 
 def envelope(message_payload: bytes) -> bytes:
