@@ -44,7 +44,12 @@ _REFUSED: Final = frozenset(
 # What `cryptography` answers to names and extensions it can't read. It warns of some it can, such as a common name of more than
 # 64 characters; where the relying party makes warnings errors, that is a refusal like any other.
 _UNREADABLE_NAME: Final = (ValueError, TypeError, UserWarning)
-_UNREADABLE_EXTENSIONS: Final = (*_UNREADABLE_NAME, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+_UNREADABLE_EXTENSIONS: Final = (  # KeyError: a TLS feature without a name
+    *_UNREADABLE_NAME,
+    KeyError,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 _ExtensionT = TypeVar("_ExtensionT", bound=x509.ExtensionType)
 
