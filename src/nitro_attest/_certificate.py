@@ -162,9 +162,7 @@ def _parse(der: bytes, place: str) -> x509.Certificate:
         raise refused(Reason.CHAIN_CERTIFICATE, place) from exc
 
 
-def _read_times(
-    der: bytes, validity: _der.Element, parsed: x509.Certificate, place: str
-) -> tuple[datetime, datetime]:
+def _read_times(der: bytes, validity: _der.Element, parsed: x509.Certificate, place: str) -> tuple[datetime, datetime]:
     """Hold both times to their one form: UTCTime up to 2049, GeneralizedTime from 2050 on, to the second, in UTC."""
     try:
         times = (parsed.not_valid_before_utc, parsed.not_valid_after_utc)
