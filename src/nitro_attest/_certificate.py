@@ -41,6 +41,16 @@ _REFUSED: Final = frozenset(
     }
 )
 
+# What `cryptography` answers to names and extensions it can't read. It warns of some it can, such as a common name of more than
+# 64 characters; where the relying party makes warnings errors, that is a refusal like any other.
+_UNREADABLE_NAME: Final = (ValueError, TypeError, UserWarning)
+_UNREADABLE_EXTENSIONS: Final = (  # KeyError: a TLS feature without a name
+    *_UNREADABLE_NAME,
+    KeyError,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+
 _ExtensionT = TypeVar("_ExtensionT", bound=x509.ExtensionType)
 
 
@@ -94,7 +104,7 @@ def read_certificate(der: bytes, role: Role, place: str) -> Certificate:
     if _EMPTY_NAME in {issuer.encoded(der), subject.encoded(der)}:
         raise refused(Reason.CHAIN_SUBJECT, place, "names that are not empty")
     parsed = _parse(der, place)
-    _check_times(der, validity, parsed, place)
+    not_before, not_after = _read_times(der, validity, parsed, place)
     _check_signature_form(parsed, place)
     extensions = _read_extensions(parsed, place)
     path_length = _check_constraints(extensions, role, place)
@@ -104,8 +114,8 @@ def read_certificate(der: bytes, role: Role, place: str) -> Certificate:
         issuer.encoded(der),
         subject.encoded(der),
         spki,
-        parsed.not_valid_before_utc,
-        parsed.not_valid_after_utc,
+        not_before,
+        not_after,
         path_length,
         *_key_identifiers(extensions, place),
     )
@@ -120,7 +130,7 @@ def common_name(certificate: Certificate, place: str) -> str:
     """
     try:
         names = [attribute.value for attribute in certificate.parsed.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    except (ValueError, TypeError) as exc:
+    except _UNREADABLE_NAME as exc:
         raise refused(Reason.CHAIN_SUBJECT, place) from exc
     if len(names) != 1 or not isinstance(names[0], str):
         raise refused(Reason.CHAIN_SUBJECT, place, "one common name")
@@ -152,13 +162,17 @@ def _parse(der: bytes, place: str) -> x509.Certificate:
         raise refused(Reason.CHAIN_CERTIFICATE, place) from exc
 
 
-def _check_times(der: bytes, validity: _der.Element, parsed: x509.Certificate, place: str) -> None:
+def _read_times(der: bytes, validity: _der.Element, parsed: x509.Certificate, place: str) -> tuple[datetime, datetime]:
     """Hold both times to their one form: UTCTime up to 2049, GeneralizedTime from 2050 on, to the second, in UTC."""
-    times = (parsed.not_valid_before_utc, parsed.not_valid_after_utc)
+    try:
+        times = (parsed.not_valid_before_utc, parsed.not_valid_after_utc)
+    except ValueError as exc:  # the year 0, which GeneralizedTime can write and `datetime` cannot hold
+        raise refused(Reason.CHAIN_CERTIFICATE, f"{place}: validity") from exc
     for element, time in zip(_der.children(der, validity), times, strict=True):
         form = _UTC_TIME if time.year < _FIRST_GENERALIZED_YEAR else _GENERALIZED_TIME
         if (element.tag, element.end - element.content) != form:
             raise refused(Reason.CHAIN_CERTIFICATE, f"{place}: validity")
+    return times
 
 
 def _check_signature_form(parsed: x509.Certificate, place: str) -> None:
@@ -174,7 +188,7 @@ def _check_signature_form(parsed: x509.Certificate, place: str) -> None:
 def _read_extensions(parsed: x509.Certificate, place: str) -> x509.Extensions:
     try:
         extensions = parsed.extensions
-    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as exc:
+    except _UNREADABLE_EXTENSIONS as exc:
         raise refused(Reason.CHAIN_EXTENSION, place) from exc
     for extension in extensions:
         if extension.oid in _REFUSED or (extension.critical and extension.oid not in _UNDERSTOOD):
