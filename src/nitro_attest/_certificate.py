@@ -4,10 +4,9 @@ DER and a role come in, the few facts a chain is judged by go out. Checked here 
 never its signature, its place in a chain, or a time.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Final, TypeVar, final
+from typing import Final, NamedTuple, TypeVar, final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -63,11 +62,10 @@ class Role(Enum):
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """Hold what a chain is judged by. Names and the key are the certificate's own DER."""
+class Certificate(NamedTuple):
+    """Hold what a chain is judged by: plain values, fit to be remembered. Names and the key are the certificate's own DER."""
 
-    parsed: x509.Certificate
+    der: bytes
     issuer: bytes
     subject: bytes
     public_key: bytes
@@ -110,7 +108,7 @@ def read_certificate(der: bytes, role: Role, place: str) -> Certificate:
     path_length = _check_constraints(extensions, role, place)
     _check_key_usage(extensions, role, place)
     return Certificate(
-        parsed,
+        der,
         issuer.encoded(der),
         subject.encoded(der),
         spki,
@@ -129,7 +127,8 @@ def common_name(certificate: Certificate, place: str) -> str:
 
     """
     try:
-        names = [attribute.value for attribute in certificate.parsed.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+        subject = x509.load_der_x509_certificate(certificate.der).subject
+        names = [attribute.value for attribute in subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     except _UNREADABLE_NAME as exc:
         raise refused(Reason.CHAIN_SUBJECT, place) from exc
     if len(names) != 1 or not isinstance(names[0], str):
