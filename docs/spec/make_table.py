@@ -15,6 +15,7 @@ RULES: Final = HERE / "rules.toml"
 PAGE: Final = HERE / "verification.md"
 BEGIN: Final = "<!-- rules: written by make_table.py -->\n"
 END: Final = "<!-- end of rules -->\n"
+TESTED_WITH: Final = {"_certificate": "_chain"}  # the module whose test file holds the tests of another one
 
 
 def read_steps() -> list[dict[str, Any]]:
@@ -25,7 +26,8 @@ def read_steps() -> list[dict[str, Any]]:
 
 def test_files(rule: dict[str, Any]) -> list[str]:
     """Return the paths of the files that test a rule: the one of its module, and those it names itself."""
-    return [f"tests/unit/test_{rule['module'].removeprefix('_')}.py", *rule.get("tests", [])]
+    module = TESTED_WITH.get(rule["module"], rule["module"]).removeprefix("_")
+    return [f"tests/unit/test_{module}.py", *rule.get("tests", [])]
 
 
 def rendered(page: str) -> str:
