@@ -14,7 +14,7 @@ import cbor2
 
 from nitro_attest.errors import Reason, refused
 
-MAX_DEPTH: Final = 4  # a payload needs 2 (map > pcrs map), an envelope 2 (array > header map); the rest is slack
+MAX_DEPTH: Final = 4  # levels that hold something; a payload needs 2 (map > PCR map), an envelope 1; the rest is slack
 
 
 class _TagFoundError(Exception):
