@@ -15,19 +15,12 @@ RULES: Final = HERE / "rules.toml"
 PAGE: Final = HERE / "verification.md"
 BEGIN: Final = "<!-- rules: written by make_table.py -->\n"
 END: Final = "<!-- end of rules -->\n"
-TESTED_WITH: Final = {"_certificate": "_chain"}  # the module whose test file holds the tests of another one
 
 
 def read_steps() -> list[dict[str, Any]]:
     """Return the steps in their order, each with a title and its rules."""
     steps: list[dict[str, Any]] = tomllib.loads(RULES.read_text(encoding="utf-8"))["step"]
     return steps
-
-
-def test_files(rule: dict[str, Any]) -> list[str]:
-    """Return the paths of the files that test a rule: the one of its module, and those it names itself."""
-    module = TESTED_WITH.get(rule["module"], rule["module"]).removeprefix("_")
-    return [f"tests/unit/test_{module}.py", *rule.get("tests", [])]
 
 
 def rendered(page: str) -> str:
@@ -43,12 +36,18 @@ def rendered(page: str) -> str:
 def _tables() -> Iterator[str]:
     for number, step in enumerate(read_steps()):
         yield f"\n### {number}. {step['title']}\n"
-        yield "| | rule | source | reason | module and its tests |"
-        yield "|---|---|---|---|---|"
+        yield "| | rule | source | module | reason | tests |"
+        yield "|---|---|---|---|---|---|"
         for rule in step["rule"]:
             reasons = "<br>".join(f"`{reason}`" for reason in rule["reasons"])
-            tests = "<br>".join(f"`{path.removeprefix('tests/')}`" for path in test_files(rule))
-            yield f"| {rule['id']} | {rule['rule']} | {rule['source']} | {reasons} | `{rule['module']}`<br>{tests} |"
+            tests = "<br>".join(_test_in_words(test) for test in rule["tests"])
+            yield f"| {rule['id']} | {rule['rule']} | {rule['source']} | `{rule['module']}` | {reasons} | {tests} |"
+
+
+def _test_in_words(test: str) -> str:
+    """Write `tests/unit/test_policy.py::test_kinds_do_not_mix` as `policy`: kinds do not mix."""
+    path, _, name = test.partition("::")
+    return f"`{Path(path).stem.removeprefix('test_')}`: {name.removeprefix('test_').replace('_', ' ')}"
 
 
 def main(arguments: list[str]) -> int:
