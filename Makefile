@@ -85,3 +85,13 @@ $(VENV)/lowest: pyproject.toml requirements/dev.txt
 		cryptography==49.0.0 cbor2==6.2.1 hypothesis pytest pytest-xdist pytest-cov sybil hatchling editables
 	$(VENV)/lowest-env/bin/python -m pip --quiet --disable-pip-version-check install --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# --- the vectors ----------------------------------------------------------------------------------------------------------
+
+.PHONY: vectors vectors-dist
+
+vectors: $(VENV)/all
+	PYTHONPATH=tests $(BIN)/python -m vectorgen
+
+vectors-dist: $(VENV)/all
+	PYTHONPATH=tests $(BIN)/python -m vectorgen.archive dist

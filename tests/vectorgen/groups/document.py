@@ -149,7 +149,7 @@ def payload_is(payload: object) -> Case:
     Row("upper-case-suffix", "with its suffix in upper case", "i-0fa4e0fa4e0fa4e0f-ENC0FA4E0FA4E0FA4E0"),
     Row("suffix-alone", "the suffix without an instance", SUFFIX),
     expect="document.module_id",
-    rule="attacks 31, 38; AWS attestation process 3.1",
+    rule="attacks 31, 38, 105; AWS attestation process 3.1",
     effect=LOGS,
 )
 def module_id(value: str) -> Case:

@@ -206,6 +206,13 @@ def pinned(measurements: Json) -> Case:
     return enclave_case(policy=policy(measurements))
 
 
+@vector(expect=ACCEPT, rule="attacks 92", effect="Refused, values in the case that some tools print cannot be pinned.")
+def pinned_in_upper_case() -> Case:
+    """The policy writes PCR0, PCR1 and PCR2 in upper-case hex digits."""
+    pcrs = {str(index): ENCLAVE_PCRS[index].hex().upper() for index in (0, 1, 2)}
+    return enclave_case(policy=policy({"kind": "enclave", "label": "upper case", "pcrs": pcrs}))
+
+
 @vector(expect="policy.debug_enclave", rule="attacks 90; AWS Nitro Enclaves user guide, debug mode", effect=DEBUG)
 def debug_under_any_enclave() -> Case:
     """A debug enclave; the policy accepts any code."""
