@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "nitro_attest"
 CORE = [
-    *("errors", "_cbor", "_der", "_ecdsa", "_cose", "_certificate", "roots", "document", "_chain", "_memo"),
+    *("errors", "_cbor", "_der", "_ecdsa", "_cose", "_extensions", "_certificate", "roots", "document", "_chain", "_memo"),
     *("measurements", "policy", "result", "_appraise", "_verifier", "__init__"),
 ]
 modules = pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))

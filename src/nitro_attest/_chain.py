@@ -4,9 +4,10 @@ The leaf, the bundle, the anchor, a time and the module's name come in; the leaf
 out. First AWS's own rules, which leave exactly one possible path; then RFC 5280 path validation by `cryptography` on that path.
 Never: path building, a certificate that is not part of the path, a signature check on a chain that one of the rules refuses.
 
-What has been proven from the root down, and holds whatever the time, is remembered by its exact bytes: which bundles are good
-and which leaves are good under each. So a known leaf costs no signature check, and a new one under a known bundle costs one: the
-bundle's last authority is its anchor. Whose name the leaf bears and whether every certificate is valid now is asked every time.
+What has been proven from the root down, and holds whatever the time, is remembered by its exact bytes: which bundles
+are good and which leaves are good under each. So a known leaf costs no signature check, and a new one under a known
+bundle costs one: the bundle's last authority is its anchor. Whose name the leaf bears and whether every certificate is
+valid now is asked every time.
 """
 
 from collections.abc import Sequence

@@ -74,7 +74,7 @@ class Vector:
 VECTORS: Final[dict[str, Vector]] = {}
 
 
-def _add(function: Callable[..., Case], name: str, description: str, made: Callable[[], Case], **parts: Any) -> None:  # noqa: ANN401 - passed on as it is
+def _add(function: Callable[..., Case], name: str, description: str, made: Callable[[], Case], **parts: Any) -> None:
     group = function.__module__.rpartition(".")[2].partition("_")[0]
     vector = Vector(id=f"{group}/{name.replace('_', '-')}", description=description, make=made, **parts)
     if vector.id in VECTORS:

@@ -195,9 +195,7 @@ REGIONAL: Final = _authority(
     2, "fa4e0fa4e0fa4e0f", NEVER_TRUST_REGIONAL, ROOT, (timedelta(days=2), timedelta(days=20, hours=1))
 )
 ZONAL: Final = _authority(1, "4e0fa4e0fa4e0fa4.zonal", NEVER_TRUST_ZONAL, REGIONAL, (timedelta(days=1), timedelta(days=6)))
-INSTANCE: Final = _authority(
-    0, "i-0fa4e0fa4e0fa4e0f", NEVER_TRUST_INSTANCE, ZONAL, (timedelta(hours=1), timedelta(hours=24))
-)
+INSTANCE: Final = _authority(0, "i-0fa4e0fa4e0fa4e0f", NEVER_TRUST_INSTANCE, ZONAL, (timedelta(hours=1), timedelta(hours=24)))
 LEAF: Final = leaf_of(ENCLAVE_ID)
 
 

@@ -100,7 +100,12 @@ class Sign1:
 
 
 def envelope(
-    payload: bytes, *, key: Key = CHAIN.key, protected: bytes = ES384, message: bytes | None = None, signature: bytes | None = None
+    payload: bytes,
+    *,
+    key: Key = CHAIN.key,
+    protected: bytes = ES384,
+    message: bytes | None = None,
+    signature: bytes | None = None,
 ) -> Sign1:
     """Sign a payload; `message` is what is signed instead of the Sig_structure, `signature` what stands in its place."""
     if signature is None:

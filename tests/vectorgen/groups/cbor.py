@@ -55,10 +55,7 @@ def _layout(top: str, pcrs: str, bundle: str) -> bytes:
 
 
 @family(
-    *(
-        Row("-".join(forms), "{}, {} and {}".format(*forms), forms)
-        for forms in product(("definite", "indefinite"), repeat=3)
-    ),
+    *(Row("-".join(forms), "{}, {} and {}".format(*forms), forms) for forms in product(("definite", "indefinite"), repeat=3)),
     expect=ACCEPT,
     rule="attacks 21; RFC 8949 section 3.2.2",
     effect=CHOICE_OF_AWS,
@@ -80,9 +77,7 @@ def nitrotpm_containers(form: str) -> Case:
     fields = nitro_tpm()
     if form == "indefinite":
         pcrs, bundle = Open(dict(TPM_PCRS)), Open(list(TPM_CHAIN.cabundle))
-        return Case(
-            doc=document({**fields, "nitrotpm_pcrs": pcrs, "cabundle": bundle}, TPM_CHAIN.key), policy=TPM_STANDARD
-        )
+        return Case(doc=document({**fields, "nitrotpm_pcrs": pcrs, "cabundle": bundle}, TPM_CHAIN.key), policy=TPM_STANDARD)
     return Case(doc=document(cbor.encode(fields), TPM_CHAIN.key), policy=TPM_STANDARD)
 
 
@@ -90,11 +85,19 @@ def nitrotpm_containers(form: str) -> Case:
     Row("module-id", "module_id", {"module_id": chunked(ENCLAVE_ID, 7)}),
     Row("digest", "digest", {"digest": chunked("SHA384", 1)}),
     Row("certificate", "certificate", {"certificate": chunked(CHAIN.certificate, 200)}),
-    Row("cabundle-entry", "the second certificate of the bundle", {"cabundle": [BUNDLE[0], chunked(CHAIN.cabundle[1], 99), *BUNDLE[2:]]}),
+    Row(
+        "cabundle-entry",
+        "the second certificate of the bundle",
+        {"cabundle": [BUNDLE[0], chunked(CHAIN.cabundle[1], 99), *BUNDLE[2:]]},
+    ),
     Row("pcr", "PCR0", {"pcrs": {**ENCLAVE_PCRS, 0: chunked(ENCLAVE_PCRS[0], 24)}}),
     Row("nonce", "nonce", {"nonce": chunked(NONCE, 5)}),
     Row("nonce-in-one-chunk", "nonce, in one chunk,", {"nonce": chunked(NONCE, 32)}),
-    Row("nonce-with-empty-chunks", "nonce, with empty chunks between,", {"nonce": Raw(b"\x5f\x40" + cbor.encode(NONCE) + b"\x40\xff")}),
+    Row(
+        "nonce-with-empty-chunks",
+        "nonce, with empty chunks between,",
+        {"nonce": Raw(b"\x5f\x40" + cbor.encode(NONCE) + b"\x40\xff")},
+    ),
     Row("user-data-without-chunks", "user_data, without any chunk,", {"user_data": Raw(b"\x5f\xff")}),
     expect=ACCEPT,
     rule="attacks 22; RFC 8949 section 3.2.3",

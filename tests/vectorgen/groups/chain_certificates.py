@@ -14,7 +14,7 @@ from vectorgen.forge.certificates import (
     with_extension,
 )
 from vectorgen.forge.documents import CHAIN
-from vectorgen.forge.keys import FIELD_PRIME, NEVER_TRUST_LEAF, ORDER, SPKI_PREFIX, raw
+from vectorgen.forge.keys import FIELD_PRIME, NEVER_TRUST_LEAF, ORDER, raw
 from vectorgen.kit import ACCEPT, Case, Row, enclave_case, family, vector
 
 TWO_READINGS = "Two programs read two certificates: the one that was checked is not the one that is used."
@@ -31,10 +31,7 @@ Change = Callable[[Recipe], Recipe]
 def _both(name: str, words: str, change: Change, expect: str | None = None) -> tuple[Row, ...]:
     """Make a fault once in an authority and once in the leaf."""
     shown = {"zonal": "zonal certificate", "leaf": "leaf"}
-    return tuple(
-        Row(f"{name}-{place}", f"{words}|{shown[place]}", (place, change), expect)
-        for place in PLACES
-    )
+    return tuple(Row(f"{name}-{place}", f"{words}|{shown[place]}", (place, change), expect) for place in PLACES)
 
 
 @family(
@@ -124,9 +121,7 @@ SECP384R1: Final = der.oid("1.3.132.0.34")
 POINT: Final = NEVER_TRUST_LEAF.point
 X, Y = POINT[1:49], POINT[49:]
 PARITY: Final = bytes([2 + (Y[-1] & 1)])
-CURVE_B: Final = int(
-    "b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aef", 16
-)
+CURVE_B: Final = int("b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aef", 16)
 GENERATOR: Final = bytes.fromhex(
     "04aa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e082542a385502f25dbf55296c3a545e3872760ab7"
     "3617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a147ce9da3113b5f0b8c00a60b1ce1d7e819d7a431d7c90ea0e5f"
@@ -224,7 +219,9 @@ def _ends(not_after: bytes) -> Change:
     *_both("offset", "a UTCTime with an offset", _ends(_time("260104210000+0000"))),
     *_both("other-offset", "a UTCTime with the offset of another zone", _ends(_time("260104210000-0800"))),
     *_both("generalized-2026", "a GeneralizedTime in 2026", _ends(_time("20260104210000Z", der.GENERALIZED_TIME))),
-    *_both("generalized-fraction", "a GeneralizedTime with a fraction", _ends(_time("20500104210000.5Z", der.GENERALIZED_TIME))),
+    *_both(
+        "generalized-fraction", "a GeneralizedTime with a fraction", _ends(_time("20500104210000.5Z", der.GENERALIZED_TIME))
+    ),
     *_both("generalized-no-z", "a GeneralizedTime without Z", _ends(_time("20500104210000", der.GENERALIZED_TIME))),
     *_both("february-30", "the 30th of February", _ends(_time("260230210000Z"))),
     *_both("month-13", "in the 13th month", _ends(_time("261304210000Z"))),
@@ -380,7 +377,11 @@ def leaf_of_1024_bytes() -> Case:
     return enclave_case(certificate=_sized(1024))
 
 
-@vector(expect="document.certificate", rule="attacks 45; AWS attestation process 3.1", effect="Work grows with what a stranger sends.")
+@vector(
+    expect="document.certificate",
+    rule="attacks 45; AWS attestation process 3.1",
+    effect="Work grows with what a stranger sends.",
+)
 def leaf_of_1025_bytes() -> Case:
     """The leaf is good and has one byte more than AWS allows."""
     return enclave_case(certificate=_sized(1025))

@@ -69,7 +69,11 @@ def nitrotpm_root_of_the_same_name() -> Case:
     return replace(tpm_case(chain), anchor=CHAIN.anchor)
 
 
-@vector(expect="chain.unknown_root", rule="attacks 51; AWS attestation process 3.2.3", effect="Two certificates stand for one root; lists and pins by digest disagree.")
+@vector(
+    expect="chain.unknown_root",
+    rule="attacks 51; AWS attestation process 3.2.3",
+    effect="Two certificates stand for one root; lists and pins by digest disagree.",
+)
 def twin_of_the_root() -> Case:
     """The first certificate is the root with the twin (r, n - s) of its own signature."""
     return enclave_case(replace(CHAIN, cabundle=(_twin(ROOT), *CHAIN.cabundle[1:])))
@@ -122,9 +126,7 @@ def forged_under_the_aws_root() -> Case:
     return replace(enclave_case(replace(CHAIN, cabundle=(AWS_ROOT, regional, *CHAIN.cabundle[2:]))), anchor=AWS_ROOT)
 
 
-EXTRA: Final = issue(
-    under(ROOT, replace(REGIONAL, key=STRANGER, subject=der.name(f"0000000000000000.{DOMAIN}")))
-)
+EXTRA: Final = issue(under(ROOT, replace(REGIONAL, key=STRANGER, subject=der.name(f"0000000000000000.{DOMAIN}"))))
 
 
 @family(
@@ -226,14 +228,22 @@ def issuer_name(name: bytes) -> Case:
     return enclave_case(at("leaf", lambda recipe: replace(recipe, issuer=name)))
 
 
-@vector(expect="chain.issuer", rule="attacks 66; RFC 5280 section 7.1", effect="Rules that make names equal differ between programs.")
+@vector(
+    expect="chain.issuer",
+    rule="attacks 66; RFC 5280 section 7.1",
+    effect="Rules that make names equal differ between programs.",
+)
 def issuer_name_printable_string() -> Case:
     """The leaf names its issuer with the same letters, the country as UTF8String instead of PrintableString."""
     name = _respelled(("2.5.4.6", der.utf8("US")), ORGANIZATION, ("2.5.4.3", der.utf8(INSTANCE_NAME)))
     return enclave_case(at("leaf", lambda recipe: replace(recipe, issuer=name)))
 
 
-@vector(expect="chain.subject", rule="attacks 66; RFC 5280 section 4.1.2.4", effect="Two certificates without a name are issuers of each other.")
+@vector(
+    expect="chain.subject",
+    rule="attacks 66; RFC 5280 section 4.1.2.4",
+    effect="Two certificates without a name are issuers of each other.",
+)
 def authority_without_a_name() -> Case:
     """The instance's subject is empty, and so is the leaf's issuer."""
     instance = replace(INSTANCE, subject=der.sequence())
@@ -317,7 +327,9 @@ def bundle_of(length: int) -> Case:
     return enclave_case(_long_chain(length))
 
 
-@vector(expect="document.cabundle", rule="attacks 44; AWS attestation process 3.1", effect="Work grows with what a stranger sends.")
+@vector(
+    expect="document.cabundle", rule="attacks 44; AWS attestation process 3.1", effect="Work grows with what a stranger sends."
+)
 def bundle_of_9() -> Case:
     """The bundle has 9 certificates, each with just the path length it needs: one more than this kit's limit."""
     return enclave_case(_long_chain(9))
@@ -406,14 +418,22 @@ def _tuned(s: int) -> tuple[Chain, int]:
     return hierarchy(instance=_instance_with_key(key)), r
 
 
-@vector(expect=ACCEPT, rule="attacks 67; FIPS 186-5 section 6.4.2", effect="Refused, one of the values a signature can have is excluded.")
+@vector(
+    expect=ACCEPT,
+    rule="attacks 67; FIPS 186-5 section 6.4.2",
+    effect="Refused, one of the values a signature can have is excluded.",
+)
 def leaf_signature_with_s_of_one() -> Case:
     """The issuer's signature of the leaf has s = 1, the least there is."""
     chain, r = _tuned(1)
     return enclave_case(replace(chain, certificate=certificate(LEAF, der.signature(r, 1))))
 
 
-@vector(expect="chain.signature", rule="attacks 13, 67; FIPS 186-5 section 6.4.2 step 1", effect="Each signature has further forms; what is compared by bytes is no longer one thing.")
+@vector(
+    expect="chain.signature",
+    rule="attacks 13, 67; FIPS 186-5 section 6.4.2 step 1",
+    effect="Each signature has further forms; what is compared by bytes is no longer one thing.",
+)
 def leaf_signature_with_s_plus_order() -> Case:
     """The issuer's signature of the leaf is (r, n + 1) where (r, 1) is good: reduced modulo n it would verify."""
     chain, r = _tuned(1)

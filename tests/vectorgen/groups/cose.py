@@ -37,13 +37,17 @@ def untagged_nitrotpm() -> Case:
     return tpm_case()
 
 
-@vector(expect=ACCEPT, rule="attacks 4; RFC 9052 section 4.2", effect="AWS's text allows the tag; refused, such a document is lost.")
+@vector(
+    expect=ACCEPT, rule="attacks 4; RFC 9052 section 4.2", effect="AWS's text allows the tag; refused, such a document is lost."
+)
 def tag_18() -> Case:
     """An enclave's document with the tag of COSE_Sign1."""
     return Case(doc=b"\xd2" + DOC)
 
 
-@vector(expect=ACCEPT, rule="attacks 4; RFC 9052 section 4.2", effect="AWS's text allows the tag; refused, such a document is lost.")
+@vector(
+    expect=ACCEPT, rule="attacks 4; RFC 9052 section 4.2", effect="AWS's text allows the tag; refused, such a document is lost."
+)
 def tag_18_nitrotpm() -> Case:
     """A NitroTPM document with the tag of COSE_Sign1."""
     return Case(doc=b"\xd2" + document(nitro_tpm(), TPM_CHAIN.key), policy=TPM_STANDARD)
@@ -222,7 +226,11 @@ def unprotected_header(item: bytes) -> Case:
     return Case(doc=b"\x84" + GOOD.protected + item + GOOD.payload + GOOD.signature)
 
 
-@vector(expect="cose.unprotected_header", rule="attacks 9; RFC 9052 section 1.4", effect="An unhashable key raises an error nobody handles.")
+@vector(
+    expect="cose.unprotected_header",
+    rule="attacks 9; RFC 9052 section 1.4",
+    effect="An unhashable key raises an error nobody handles.",
+)
 def unprotected_header_map_as_label() -> Case:
     """The unprotected header has a map as label."""
     return Case(doc=b"\x84" + GOOD.protected + bytes.fromhex("a1a000") + GOOD.payload + GOOD.signature)
@@ -285,7 +293,11 @@ def signature_as(item: bytes) -> Case:
     return Case(doc=b"\x84" + GOOD.protected + GOOD.unprotected + GOOD.payload + item)
 
 
-@vector(expect="cose.signature_length", rule="attacks 20; RFC 9052 section 6.2", effect="Whoever has the public key makes a good MAC with it.")
+@vector(
+    expect="cose.signature_length",
+    rule="attacks 20; RFC 9052 section 6.2",
+    effect="Whoever has the public key makes a good MAC with it.",
+)
 def mac0_untagged() -> Case:
     """A COSE_Mac0 without its tag: the fourth item is a MAC of 32 bytes."""
     return Case(doc=b"\x84" + GOOD.protected + GOOD.unprotected + GOOD.payload + cbor.encode(bytes(range(32))))

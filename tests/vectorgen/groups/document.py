@@ -241,7 +241,9 @@ def pcr_count(values: dict[int, bytes]) -> Case:
     return enclave_case(pcrs=values, policy=ANY)
 
 
-@vector(expect="document.pcr_count", rule="attacks 41; EC2 user guide, NitroTPM", effect="No value at all would match every policy.")
+@vector(
+    expect="document.pcr_count", rule="attacks 41; EC2 user guide, NitroTPM", effect="No value at all would match every policy."
+)
 def nitrotpm_pcr_count_empty() -> Case:
     """A NitroTPM document has no PCR."""
     return tpm_case(pcrs={})
@@ -282,10 +284,16 @@ def pcr_index(index: object) -> Case:
 def pcr_index_is(swap: tuple[int, object]) -> Case:
     """A PCR has the index {}."""
     old, new = swap
-    return enclave_case(pcrs=cbor.Pairs(tuple((new if index == old else index, value) for index, value in ENCLAVE_PCRS.items())))
+    return enclave_case(
+        pcrs=cbor.Pairs(tuple((new if index == old else index, value) for index, value in ENCLAVE_PCRS.items()))
+    )
 
 
-@vector(expect="document.pcr_index", rule="attacks 29; EC2 user guide, NitroTPM", effect="A value lands under an index that a policy pins.")
+@vector(
+    expect="document.pcr_index",
+    rule="attacks 29; EC2 user guide, NitroTPM",
+    effect="A value lands under an index that a policy pins.",
+)
 def nitrotpm_pcr_index_32() -> Case:
     """A further PCR of a NitroTPM document has the index 32."""
     return tpm_case(pcrs={**TPM_PCRS, 32: ZERO})
@@ -343,9 +351,19 @@ def certificate(value: bytes) -> Case:
     Row("1000-entries", "holds a thousand certificates of one byte", [b"\x30"] * 1000),
     Row("empty-entry", "holds an empty certificate", [*CHAIN.cabundle[:3], b""]),
     Row("empty-root", "begins with an empty certificate", [b"", *CHAIN.cabundle[1:]]),
-    Row("1025-bytes", "holds 1,025 bytes in one entry", [*CHAIN.cabundle[:3], CHAIN.cabundle[3] + bytes(1025 - len(CHAIN.cabundle[3]))]),
-    Row("trailing-byte", "holds a certificate that is followed by a zero byte", [*CHAIN.cabundle[:3], CHAIN.cabundle[3] + b"\0"]),
-    Row("trailing-byte-root", "begins with a root that is followed by a zero byte", [CHAIN.cabundle[0] + b"\0", *CHAIN.cabundle[1:]]),
+    Row(
+        "1025-bytes",
+        "holds 1,025 bytes in one entry",
+        [*CHAIN.cabundle[:3], CHAIN.cabundle[3] + bytes(1025 - len(CHAIN.cabundle[3]))],
+    ),
+    Row(
+        "trailing-byte", "holds a certificate that is followed by a zero byte", [*CHAIN.cabundle[:3], CHAIN.cabundle[3] + b"\0"]
+    ),
+    Row(
+        "trailing-byte-root",
+        "begins with a root that is followed by a zero byte",
+        [CHAIN.cabundle[0] + b"\0", *CHAIN.cabundle[1:]],
+    ),
     expect="document.cabundle",
     rule="attacks 44, 45; AWS attestation process 3.1",
     effect="A chain that is empty, or has no end, is searched or skipped.",
@@ -430,7 +448,11 @@ def unknown_field_allowed(value: object) -> Case:
     return enclave_case(policy=WAIVED_FIELDS, extra=value)
 
 
-@vector(expect="document.field_unknown", rule="attacks 32; AWS attestation process 3.1", effect="A field that changes what the others mean is passed over.")
+@vector(
+    expect="document.field_unknown",
+    rule="attacks 32; AWS attestation process 3.1",
+    effect="A field that changes what the others mean is passed over.",
+)
 def nitrotpm_unknown_field() -> Case:
     """A NitroTPM document has a field that AWS does not list."""
     return tpm_case(extra=None)
@@ -463,13 +485,17 @@ def nitrotpm_pcrs_of_an_enclave() -> Case:
 LONG_ID: Final = "i-" + "0" * (256 - len(SUFFIX) - 2) + SUFFIX
 
 
-@vector(expect=ACCEPT, rule="attacks 31; AWS attestation process 3.1", effect="Refused, longer instance ids would end the service.")
+@vector(
+    expect=ACCEPT, rule="attacks 31; AWS attestation process 3.1", effect="Refused, longer instance ids would end the service."
+)
 def module_id_of_256_characters() -> Case:
     """The module_id has 256 characters, and the leaf's name begins with it."""
     return enclave_case(hierarchy(leaf=leaf_of(LONG_ID)), module_id=LONG_ID)
 
 
-@vector(expect=ACCEPT, rule="attacks 31; AWS attestation process 3.1", effect="Refused, ids of another form would end the service.")
+@vector(
+    expect=ACCEPT, rule="attacks 31; AWS attestation process 3.1", effect="Refused, ids of another form would end the service."
+)
 def module_id_with_other_printable_characters() -> Case:
     """The module_id begins with a bare-metal host's name, with a blank and a tilde."""
     name = "host 7~a" + SUFFIX

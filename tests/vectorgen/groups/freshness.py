@@ -62,7 +62,9 @@ def nonce_in_user_data() -> Case:
     return enclave_case(nonce=None, user_data=NONCE)
 
 
-@vector(expect="freshness.nonce_mismatch", rule="attacks 76, 80", effect="The enclave's own data would stand for the challenge.")
+@vector(
+    expect="freshness.nonce_mismatch", rule="attacks 76, 80", effect="The enclave's own data would stand for the challenge."
+)
 def nonce_in_public_key() -> Case:
     """The nonce stands in public_key, and the nonce field holds another one."""
     return enclave_case(nonce=bytes(32), public_key=NONCE)
@@ -211,7 +213,11 @@ def timestamp_only_with(value: object) -> Case:
     return replace(enclave_case(policy=ONLY_TIME, nonce=value), nonce=None)
 
 
-@vector(expect=ACCEPT, rule="attacks 78; RFC 9334 section 10.1", effect="Refused, relying parties that cannot issue a nonce are not served.")
+@vector(
+    expect=ACCEPT,
+    rule="attacks 78; RFC 9334 section 10.1",
+    effect="Refused, relying parties that cannot issue a nonce are not served.",
+)
 def timestamp_only_nitrotpm() -> Case:
     """The policy asks for no nonce, and the NitroTPM document carries none."""
     return replace(tpm_case(policy=policy(tpm_set(), freshness=timestamp_only()), nonce=None), nonce=None)
@@ -229,7 +235,11 @@ def timestamp_only_and(now: object) -> Case:
     return replace(enclave_case(policy=ONLY_TIME), nonce=None, now=now)
 
 
-@vector(expect="chain.expired", rule="attacks 73; RFC 5280 section 6.1.3", effect="Checked at its own time, every document verifies for ever.")
+@vector(
+    expect="chain.expired",
+    rule="attacks 73; RFC 5280 section 6.1.3",
+    effect="Checked at its own time, every document verifies for ever.",
+)
 def good_at_its_own_time_only() -> Case:
     """The document was good when it was made; `now` is a year later."""
     return replace(enclave_case(), now=NOW + timedelta(days=365))

@@ -88,7 +88,11 @@ def pcrs_exchanged() -> Case:
     return enclave_case(pcrs={**ENCLAVE_PCRS, 1: ENCLAVE_PCRS[2], 2: ENCLAVE_PCRS[1]})
 
 
-@vector(expect="policy.pcr_mismatch", rule="attacks 91", effect="The parts of two reviewed builds make one that nobody has reviewed.")
+@vector(
+    expect="policy.pcr_mismatch",
+    rule="attacks 91",
+    effect="The parts of two reviewed builds make one that nobody has reviewed.",
+)
 def pcrs_of_two_builds() -> Case:
     """The policy allows two builds; the document has PCR0 of the one and PCR1 and PCR2 of the other."""
     mixed = {**ENCLAVE_PCRS, 1: pcr("B1"), 2: pcr("B2")}
@@ -122,9 +126,7 @@ def pcr0_value_in_pcr16() -> Case:
 )
 def further_pcr(index: int) -> Case:
     """The policy pins {} besides the usual ones, and the document has it."""
-    return enclave_case(
-        pcrs={**ENCLAVE_PCRS, index: OTHER}, policy=policy(enclave_set(**{f"pcr{index}": OTHER}))
-    )
+    return enclave_case(pcrs={**ENCLAVE_PCRS, index: OTHER}, policy=policy(enclave_set(**{f"pcr{index}": OTHER})))
 
 
 @family(
@@ -166,7 +168,9 @@ def zero_pinned_but_set(index: int) -> Case:
     return enclave_case(policy=policy(enclave_set(**{f"pcr{index}": ZERO})))
 
 
-@vector(expect=ACCEPT, rule="attacks 89; GHSA-xrv8-2pf5-f3q7", effect="Refused, an image without a command line cannot be pinned.")
+@vector(
+    expect=ACCEPT, rule="attacks 89; GHSA-xrv8-2pf5-f3q7", effect="Refused, an image without a command line cannot be pinned."
+)
 def nitrotpm_zero_command_line() -> Case:
     """The policy pins PCR4 and PCR12, the latter as zero, and leaves PCR7 out; the document has it so."""
     return tpm_case(policy=policy(tpm_set(pcr7=None)))
@@ -256,7 +260,9 @@ def production_beside_debug() -> Case:
     return enclave_case(policy=policy(DEBUG_ENCLAVE, enclave_set()))
 
 
-@vector(expect="policy.pcr_mismatch", rule="attacks 90", effect="A policy for tests would let unknown production code in unseen.")
+@vector(
+    expect="policy.pcr_mismatch", rule="attacks 90", effect="A policy for tests would let unknown production code in unseen."
+)
 def production_under_debug_alone() -> Case:
     """A production enclave; the policy accepts nothing but debug enclaves."""
     return enclave_case(policy=policy(DEBUG_ENCLAVE))

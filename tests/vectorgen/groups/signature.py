@@ -119,7 +119,9 @@ def signed_in_other_order() -> Case:
     return Case(doc=envelope(PAYLOAD, message=in_order).encode())
 
 
-@vector(expect="signature.invalid", rule="attacks 17", effect="A signature moved from one document to another carries over trust.")
+@vector(
+    expect="signature.invalid", rule="attacks 17", effect="A signature moved from one document to another carries over trust."
+)
 def of_an_earlier_document() -> Case:
     """The signature is that of a document the same leaf signed one second earlier."""
     earlier = cbor.encode(cbor.Open(enclave(timestamp=milliseconds(MADE) - 1000)))
@@ -191,13 +193,23 @@ def by_the_attested_key() -> Case:
     return Case(doc=envelope(payload, key=NEVER_TRUST_STRANGER).encode())
 
 
-@vector(expect=ACCEPT, rule="attacks 15; RFC 9053 section 2.1", effect="Refused, half of all genuine documents are lost.", refs=ECDSA_RULES)
+@vector(
+    expect=ACCEPT,
+    rule="attacks 15; RFC 9053 section 2.1",
+    effect="Refused, half of all genuine documents are lost.",
+    refs=ECDSA_RULES,
+)
 def high_s() -> Case:
     """The upper one of the two values of s."""
     return signed(R, HIGH_S)
 
 
-@vector(expect=ACCEPT, rule="attacks 15; RFC 9053 section 2.1", effect="Refused, half of all genuine documents are lost.", refs=ECDSA_RULES)
+@vector(
+    expect=ACCEPT,
+    rule="attacks 15; RFC 9053 section 2.1",
+    effect="Refused, half of all genuine documents are lost.",
+    refs=ECDSA_RULES,
+)
 def low_s() -> Case:
     """The lower one of the two values of s."""
     return signed(R, LOW_S)
@@ -251,26 +263,40 @@ def _signed_with(payload: bytes, scalar: int) -> Case:
     return Case(doc=envelope(payload, signature=raw(*CHAIN.key.sign_with(sig_structure(payload), scalar))).encode())
 
 
-@vector(expect=ACCEPT, rule="attacks 14; RFC 9053 section 2.1", effect="Refused, one genuine document in 256 is lost.", refs=ECDSA_RULES)
+@vector(
+    expect=ACCEPT,
+    rule="attacks 14; RFC 9053 section 2.1",
+    effect="Refused, one genuine document in 256 is lost.",
+    refs=ECDSA_RULES,
+)
 def leading_zero_r() -> Case:
     """The first byte of r is zero."""
     return _signed_with(PAYLOAD, _short_r())
 
 
-@vector(expect=ACCEPT, rule="attacks 14; RFC 9053 section 2.1", effect="Refused, one genuine document in 256 is lost.", refs=ECDSA_RULES)
+@vector(
+    expect=ACCEPT,
+    rule="attacks 14; RFC 9053 section 2.1",
+    effect="Refused, one genuine document in 256 is lost.",
+    refs=ECDSA_RULES,
+)
 def leading_zero_s() -> Case:
     """The first byte of s is zero."""
     return _signed_with(PAYLOAD, _short_s("any")[1])
 
 
-@vector(expect=ACCEPT, rule="attacks 14; RFC 9053 section 2.1", effect="Refused, some genuine documents are lost.", refs=ECDSA_RULES)
+@vector(
+    expect=ACCEPT, rule="attacks 14; RFC 9053 section 2.1", effect="Refused, some genuine documents are lost.", refs=ECDSA_RULES
+)
 def leading_zero_r_and_s() -> Case:
     """The first bytes of r and of s are zero."""
     step, scalar = _short_s("both")
     return _signed_with(_dated(step), scalar)
 
 
-@vector(expect=ACCEPT, rule="attacks 14; RFC 9053 section 2.1", effect="Refused, some genuine documents are lost.", refs=ECDSA_RULES)
+@vector(
+    expect=ACCEPT, rule="attacks 14; RFC 9053 section 2.1", effect="Refused, some genuine documents are lost.", refs=ECDSA_RULES
+)
 def r_of_the_generator() -> Case:
     """The nonce scalar is 1, so that r is the generator's x coordinate: a rare but good signature."""
     return _signed_with(PAYLOAD, 1)
