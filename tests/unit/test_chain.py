@@ -417,6 +417,9 @@ ODD_EXTENSIONS: dict[str, Edit] = {
         extension(35, der(SEQUENCE, der(0x80, b"id"), NAME_IN_IDENTIFIER, der(0x82, b"\x01")))
     ),
     "issuer's key unnamed": _also(extension(35, der(SEQUENCE))),
+    "an unknown extension with a tail": _also(extension(99, b"\x05\x00\x00")),
+    "an unknown extension that is empty": _also(extension(99, b"")),
+    "revocation list that is no list": _also(extension(31, der(OCTETS, b"list"))),
     "alternative name with a tail": _also(extension(17, der(SEQUENCE) + b"\0")),
     "access that is malformed": _also(der(SEQUENCE, der(OID, bytes.fromhex("2b06010505070101")), der(OCTETS, b"\x30\x01"))),
     "key usage without bits": lambda spec: replace(

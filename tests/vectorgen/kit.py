@@ -137,6 +137,7 @@ def texts(vectors: Mapping[str, Vector]) -> dict[str, str]:
     files = {f"kit/{name}.json": vectors[name].to_json(case) for name, case in made.items()}
     anchors = {anchor_name(case.anchor): case.anchor for case in made.values()}
     files["anchors.json"] = {
-        name: {"sha256": hashlib.sha256(der).hexdigest(), "der": b64encode(der).decode()} for name, der in sorted(anchors.items())
+        name: {"sha256": hashlib.sha256(der).hexdigest(), "der": b64encode(der).decode()}
+        for name, der in sorted(anchors.items())
     }
     return {name: json.dumps(content, indent=1, ensure_ascii=True) + "\n" for name, content in files.items()}

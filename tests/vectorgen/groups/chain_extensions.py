@@ -118,7 +118,12 @@ def basic_constraints_that(given: tuple[str, Change]) -> Case:
     *_in(AUTHORITIES, "crl-only", "may sign revocation lists only", _with(key_usage(bytes.fromhex("03020102")))),
     *_in(("leaf",), "cert-sign-too", "may sign certificates too", _with(key_usage(bytes.fromhex("03020284"), critical=b""))),
     *_in(("leaf",), "cert-sign-only", "may sign certificates only", _with(key_usage(CERT_SIGN, critical=b""))),
-    *_in(("leaf",), "non-repudiation-only", "has nonRepudiation without digitalSignature", _with(key_usage(bytes.fromhex("03020640"), critical=b""))),
+    *_in(
+        ("leaf",),
+        "non-repudiation-only",
+        "has nonRepudiation without digitalSignature",
+        _with(key_usage(bytes.fromhex("03020640"), critical=b"")),
+    ),
     *_in(("leaf",), "key-agreement-only", "may agree on keys only", _with(key_usage(bytes.fromhex("03020308"), critical=b""))),
     expect="chain.key_usage",
     rule="attacks 58; RFC 5280 section 4.2.1.3",
@@ -131,7 +136,12 @@ def usage(given: tuple[str, Change]) -> Case:
 
 @family(
     *_in(("leaf",), "critical", "marks its keyUsage as critical", _with(key_usage(LEAF_USES))),
-    *_in(("leaf",), "digital-signature-alone", "has digitalSignature alone", _with(key_usage(bytes.fromhex("03020780"), critical=b""))),
+    *_in(
+        ("leaf",),
+        "digital-signature-alone",
+        "has digitalSignature alone",
+        _with(key_usage(bytes.fromhex("03020780"), critical=b"")),
+    ),
     *_in(("leaf",), "further-uses", "has keyAgreement besides", _with(key_usage(bytes.fromhex("030203c8"), critical=b""))),
     *_in(("instance",), "all-of-the-root", "may sign revocation lists too", _with(key_usage(CA_USES))),
     expect=ACCEPT,
@@ -255,9 +265,21 @@ def extension(given: tuple[str, Change]) -> Case:
 @family(
     *_in(AUTHORITIES, "no-authority-key-identifier", "has no authorityKeyIdentifier", _without(AUTHORITY_KEY_IDENTIFIER)),
     *_in(AUTHORITIES, "no-subject-key-identifier", "has no subjectKeyIdentifier", _without(SUBJECT_KEY_IDENTIFIER)),
-    *_in(("regional", "zonal"), "no-crl-distribution-points", "has no cRLDistributionPoints", _without(CRL_DISTRIBUTION_POINTS)),
-    *_in(("leaf",), "authority-key-identifier", "has an authorityKeyIdentifier", _with(authority_key_identifier(NEVER_TRUST_INSTANCE.identifier))),
-    *_in(("leaf",), "subject-key-identifier", "has a subjectKeyIdentifier", _with(subject_key_identifier(NEVER_TRUST_LEAF.identifier))),
+    *_in(
+        ("regional", "zonal"), "no-crl-distribution-points", "has no cRLDistributionPoints", _without(CRL_DISTRIBUTION_POINTS)
+    ),
+    *_in(
+        ("leaf",),
+        "authority-key-identifier",
+        "has an authorityKeyIdentifier",
+        _with(authority_key_identifier(NEVER_TRUST_INSTANCE.identifier)),
+    ),
+    *_in(
+        ("leaf",),
+        "subject-key-identifier",
+        "has a subjectKeyIdentifier",
+        _with(subject_key_identifier(NEVER_TRUST_LEAF.identifier)),
+    ),
     *_in(("leaf",), "order", "has its extensions in another order", lambda r: replace(r, extensions=r.extensions[::-1])),
     expect=ACCEPT,
     rule="attacks 59; RFC 5280 section 4.2.1",
@@ -268,14 +290,22 @@ def good_extensions(given: tuple[str, Change]) -> Case:
     return enclave_case(at(*given))
 
 
-@vector(expect=ACCEPT, rule="attacks 59, 71; RFC 5280 section 4.2.1.13", effect="AWS says that revocation lists must not be asked for; a verifier that fetches one talks to the network.")
+@vector(
+    expect=ACCEPT,
+    rule="attacks 59, 71; RFC 5280 section 4.2.1.13",
+    effect="AWS says that revocation lists must not be asked for; a verifier that fetches one talks to the network.",
+)
 def unreachable_revocation_list() -> Case:
     """The instance's certificate has a cRLDistributionPoints whose address does not exist, as the two above it have."""
     point = der.sequence(der.element(0xA0, der.element(0xA0, der.element(0x86, b"http://never-trust.invalid/instance.crl"))))
     return enclave_case(at("instance", _with(Extension(CRL_DISTRIBUTION_POINTS, b"", der.sequence(point)))))
 
 
-@vector(expect=ACCEPT, rule="attacks 59, 104; RFC 5280 section 4.2.1.13", effect="A name inside an extension that nobody reads makes the verifier fail, or warn in the log.")
+@vector(
+    expect=ACCEPT,
+    rule="attacks 59, 104; RFC 5280 section 4.2.1.13",
+    effect="A name inside an extension that nobody reads makes the verifier fail, or warn in the log.",
+)
 def long_name_in_a_revocation_list() -> Case:
     """The zonal certificate's cRLDistributionPoints holds a name of more than 64 characters, which nobody needs to read."""
     name = der.element(0xA4, der.name("n" * 65))
