@@ -28,7 +28,6 @@ from nitro_attest import (
     NotChecked,
     Policy,
     Present,
-    Reason,
     Sha384,
     TimestampOnly,
     TrustAnchor,
@@ -40,6 +39,13 @@ VECTORS: Final = Path(__file__).parent / "vectors"
 KIT: Final = VECTORS / "kit"
 ACCEPT: Final = "accept"
 WAIVED: Final = NotChecked("the vector does not pin it")
+
+ANYTHING: Final[Mapping[str, Measurements]] = {
+    "any_enclave": AnyEnclave("the vector says so"),
+    "debug_enclave": DebugEnclave("the vector says so"),
+    "any_nitrotpm": AnyNitroTpm("the vector says so"),
+}
+RULES: Final[Mapping[str, FieldRule]] = {"present": Present(), "absent": Absent(), "not_checked": WAIVED}
 
 Json = Mapping[str, object]
 
@@ -121,11 +127,6 @@ def anchors() -> Mapping[str, TrustAnchor]:
     return found
 
 
-def families() -> set[str]:
-    """Return the first parts of all reasons."""
-    return {reason.partition(".")[0] for reason in Reason}
-
-
 def _exactly(parts: Json, names: str) -> Json:
     if set(parts) != set(names.split()):
         raise ValueError(sorted(set(parts) ^ set(names.split())))
@@ -140,12 +141,13 @@ def _text(value: object) -> str:
 
 def _policy(parts: Json, anchor: TrustAnchor) -> Policy:
     _exactly(parts, "measurements freshness public_key user_data unknown_fields")
+    unknown_fields: Mapping[str, Absent | NotChecked] = {"refused": Absent(), "allowed": WAIVED}
     return Policy(
         measurements=tuple(_measurements(cast("Json", item)) for item in cast("list[object]", parts["measurements"])),
         freshness=_freshness(cast("Json", parts["freshness"])),
         public_key=_rule(cast("Json", parts["public_key"])),
         user_data=_rule(cast("Json", parts["user_data"])),
-        unknown_fields={"refused": Absent(), "allowed": WAIVED}[_text(parts["unknown_fields"])],
+        unknown_fields=unknown_fields[_text(parts["unknown_fields"])],
         trust_anchor=anchor,
     )
 
@@ -175,8 +177,7 @@ def _measurements(parts: Json) -> Measurements:
             )
         case kind:
             _exactly(parts, "kind")
-            anything = {"any_enclave": AnyEnclave, "debug_enclave": DebugEnclave, "any_nitrotpm": AnyNitroTpm}
-            return anything[_text(kind)]("the vector says so")
+            return ANYTHING[_text(kind)]
 
 
 def _pcrs(parts: Json) -> dict[int, Sha384]:
@@ -198,4 +199,4 @@ def _rule(parts: Json) -> FieldRule:
     if parts["rule"] == "equals":
         return Equals(bytes.fromhex(_text(_exactly(parts, "rule hex")["hex"])))
     _exactly(parts, "rule")
-    return {"present": Present(), "absent": Absent(), "not_checked": WAIVED}[_text(parts["rule"])]
+    return RULES[_text(parts["rule"])]

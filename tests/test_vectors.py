@@ -11,10 +11,8 @@ from typing import Final, cast
 
 import pytest
 from jsonschema import Draft202012Validator
-from kit_reader import ACCEPT, KIT, VECTORS, Json, outcome, paths, read_json, read_vector, vector_id
-from vectorgen.groups import EVERY_VECTOR
-from vectorgen.kit import texts
 
+from kit_reader import ACCEPT, KIT, VECTORS, Json, outcome, paths, read_json, read_vector, vector_id
 from nitro_attest import (
     AnyEnclave,
     AnyNitroTpm,
@@ -30,6 +28,8 @@ from nitro_attest import (
     read_unverified,
     verify,
 )
+from vectorgen.groups import EVERY_VECTOR
+from vectorgen.kit import texts
 
 LEAST_VECTORS: Final = 300
 LEAST_ACCEPTED: Final = 40

@@ -9,6 +9,8 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from types import MappingProxyType
 from typing import Any, Final, final
 
 from vectorgen.forge.aws_roots import AWS_GOV_ROOT, AWS_ROOT
@@ -17,6 +19,7 @@ from vectorgen.forge.documents import CHAIN, NONCE, NOW, TPM_CHAIN, document, en
 from vectorgen.forge.policies import STANDARD, TPM_STANDARD, Json
 
 ACCEPT: Final = "accept"
+NO_CHANGES: Final[Mapping[str, object]] = MappingProxyType({})
 
 
 @final
@@ -115,15 +118,22 @@ def family(
         for row in rows:
             parts = {"expect": row.expect or expect, "rule": rule, "effect": effect, "refs": refs}
             description = _docstring(function).format(*row.words.split("|"))
-            _add(function, f"{function.__name__}-{row.name}", description, lambda row=row: function(row.value), **parts)
+            _add(function, f"{function.__name__}-{row.name}", description, partial(function, row.value), **parts)
         return function
 
     return add
 
 
-def enclave_case(chain: Chain = CHAIN, *, policy: Json = STANDARD, now: datetime = NOW, **changes: object) -> Case:
+def enclave_case(
+    chain: Chain = CHAIN,
+    fields: Mapping[str, object] = NO_CHANGES,
+    *,
+    policy: Json = STANDARD,
+    now: datetime = NOW,
+    **changes: object,
+) -> Case:
     """Give an enclave's document with some fields changed, under the anchor of its chain."""
-    return Case(doc=document(enclave(chain, **changes), chain.key), anchor=chain.anchor, policy=policy, now=now)
+    return Case(doc=document(enclave(chain, **{**fields, **changes}), chain.key), anchor=chain.anchor, policy=policy, now=now)
 
 
 def tpm_case(chain: Chain = TPM_CHAIN, *, policy: Json = TPM_STANDARD, now: datetime = NOW, **changes: object) -> Case:

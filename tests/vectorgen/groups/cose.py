@@ -26,9 +26,9 @@ def _padded(length: int) -> bytes:
     return cbor.encode(cbor.Open(enclave(padding=bytes(10_000 + length - shorter))))
 
 
-@vector(expect=ACCEPT, rule="attacks 4; AWS attestation process 3.1", effect="Refused, no genuine enclave could be used.")
+@vector(expect=ACCEPT, rule="attacks 4, 41; AWS attestation process 3.1", effect="Refused, no genuine enclave could be used.")
 def untagged() -> Case:
-    """An enclave's document as AWS writes it today: no tag, payload map of indefinite length."""
+    """An enclave's document as AWS writes it today: no tag, payload map of indefinite length, 16 PCRs."""
     return enclave_case()
 
 

@@ -12,6 +12,7 @@ from vectorgen.forge.policies import (
     Json,
     enclave_set,
     equals,
+    pinning,
     policy,
     tpm_set,
 )
@@ -126,7 +127,7 @@ def pcr0_value_in_pcr16() -> Case:
 )
 def further_pcr(index: int) -> Case:
     """The policy pins {} besides the usual ones, and the document has it."""
-    return enclave_case(pcrs={**ENCLAVE_PCRS, index: OTHER}, policy=policy(enclave_set(**{f"pcr{index}": OTHER})))
+    return enclave_case(pcrs={**ENCLAVE_PCRS, index: OTHER}, policy=policy(pinning({index: OTHER})))
 
 
 @family(
@@ -153,7 +154,7 @@ def further_pcr_that(value: object) -> Case:
 )
 def zero_pinned(index: int) -> Case:
     """The policy pins {}, and the document has it so."""
-    return enclave_case(pcrs={**ENCLAVE_PCRS, index: ZERO}, policy=policy(enclave_set(**{f"pcr{index}": ZERO})))
+    return enclave_case(pcrs={**ENCLAVE_PCRS, index: ZERO}, policy=policy(pinning({index: ZERO})))
 
 
 @family(
@@ -165,7 +166,7 @@ def zero_pinned(index: int) -> Case:
 )
 def zero_pinned_but_set(index: int) -> Case:
     """The policy pins {}."""
-    return enclave_case(policy=policy(enclave_set(**{f"pcr{index}": ZERO})))
+    return enclave_case(policy=policy(pinning({index: ZERO})))
 
 
 @vector(
