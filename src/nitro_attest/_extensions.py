@@ -74,7 +74,6 @@ def read_extensions(der: bytes, element: _der.Element | None, place: str) -> Ext
                 raise refused(Reason.CHAIN_EXTENSION, f"{place}: extension {name.hex()}", "none that is not understood")
             if name in _LISTS:
                 _sequence(extension.value)
-            _element(extension.value)
             found[name] = extension
     except _der.DerError as exc:
         raise refused(Reason.CHAIN_EXTENSION, place) from exc
@@ -174,8 +173,8 @@ def _only(extensions: Extensions, name: bytes, tag: int) -> bytes | None:
 
 def _content(value: bytes, tag: int) -> bytes:
     """Return the content of `value`, which must be exactly one element with this tag."""
-    element = _element(value)
-    if element.tag != tag:
+    element = _der.read_element(value, 0, len(value))
+    if element.tag != tag or element.end != len(value):
         raise _der.DerError
     return value[element.content :]
 
@@ -183,12 +182,4 @@ def _content(value: bytes, tag: int) -> bytes:
 def _sequence(value: bytes) -> list[_der.Element]:
     """Return the elements of `value`, which must be exactly one SEQUENCE."""
     _content(value, _der.SEQUENCE)
-    return _der.children(value, _element(value))
-
-
-def _element(value: bytes) -> _der.Element:
-    """Return the one element that `value` is (RFC 5280 4.1: an extension's value is the DER of an ASN.1 value)."""
-    element = _der.read_element(value, 0, len(value))
-    if element.end != len(value):
-        raise _der.DerError
-    return element
+    return _der.children(value, _der.read_element(value, 0, len(value)))
