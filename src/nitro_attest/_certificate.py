@@ -4,16 +4,14 @@ DER and a role come in, the few facts a chain is judged by go out. Checked here 
 never its signature, its place in a chain, or a time.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Final, TypeVar, final
+from typing import Final, NamedTuple, final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.x509.oid import ExtensionOID
 
-from nitro_attest import _der, _ecdsa
+from nitro_attest import _der, _ecdsa, _extensions
 from nitro_attest.errors import Reason, refused
 
 _VERSION_3: Final = bytes.fromhex("a003020102")  # RFC 5280 4.1.2.1: [0] INTEGER 2
@@ -27,23 +25,9 @@ _GENERALIZED_TIME: Final = (0x18, 15)  # RFC 5280 4.1.2.5.2: YYYYMMDDHHMMSSZ
 _FIRST_GENERALIZED_YEAR: Final = 2050
 _MAX_SERIAL_OCTETS: Final = 21  # RFC 5280 4.1.2.2 says 20; genuine serials of 20 random octets need a leading zero
 _EMPTY_NAME: Final = b"\x30\x00"
-_COMMON_NAME: Final = bytes.fromhex("0603550403")  # RFC 5280 appendix A.1: id-at-commonName
-_TEXT_TAGS: Final = bytes.fromhex("0c13")  # UTF8String and PrintableString, the two RFC 5280 4.1.2.4 allows
 
-# RFC 5280 section 4.2: an extension that is critical must be understood; these two are.
-_UNDERSTOOD: Final = frozenset({ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE})
-# Each narrows what a certificate may be used for in a way AWS's profile has no use for: refused rather than half understood.
-_REFUSED: Final = frozenset(
-    {
-        ExtensionOID.NAME_CONSTRAINTS,
-        ExtensionOID.POLICY_CONSTRAINTS,
-        ExtensionOID.POLICY_MAPPINGS,
-        ExtensionOID.INHIBIT_ANY_POLICY,
-        ExtensionOID.EXTENDED_KEY_USAGE,
-    }
-)
-
-_ExtensionT = TypeVar("_ExtensionT", bound=x509.ExtensionType)
+_COMMON_NAME: Final = bytes.fromhex("0603550403")  # X.520: 2.5.4.3
+_TEXT_TAGS: Final = (0x0C, 0x13)  # RFC 5280 4.1.2.4: UTF8String or PrintableString
 
 
 @final
@@ -55,11 +39,10 @@ class Role(Enum):
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """Hold what a chain is judged by. Names and the key are the certificate's own DER."""
+class Certificate(NamedTuple):
+    """Hold what a chain is judged by: plain values, fit to be remembered. Names and the key are the certificate's own DER."""
 
-    parsed: x509.Certificate
+    der: bytes
     issuer: bytes
     subject: bytes
     public_key: bytes
@@ -82,11 +65,9 @@ def read_certificate(der: bytes, role: Role, place: str) -> Certificate:
         elements = _split(der)
     except _der.DerError as exc:
         raise refused(Reason.CHAIN_CERTIFICATE, place) from exc
-    _, serial, inner_algorithm, issuer, validity, subject, public_key, outer_algorithm = elements
-    if (
-        not 1 <= serial.end - serial.content <= _MAX_SERIAL_OCTETS
-        or not int.from_bytes(der[serial.content : serial.end], "big", signed=True) > 0
-    ):
+    outer_algorithm, _, serial, inner_algorithm, issuer, validity, subject, public_key, *extended = elements
+    number = int.from_bytes(der[serial.content : serial.end], "big", signed=True)
+    if serial.end - serial.content > _MAX_SERIAL_OCTETS or number <= 0:
         raise refused(Reason.CHAIN_CERTIFICATE, f"{place}: serial number")
     if not inner_algorithm.encoded(der) == outer_algorithm.encoded(der) == _ECDSA_WITH_SHA384:
         raise refused(Reason.CHAIN_ALGORITHM, place, "ecdsa-with-SHA384")
@@ -96,68 +77,58 @@ def read_certificate(der: bytes, role: Role, place: str) -> Certificate:
     if _EMPTY_NAME in {issuer.encoded(der), subject.encoded(der)}:
         raise refused(Reason.CHAIN_SUBJECT, place, "names that are not empty")
     parsed = _parse(der, place)
-    _check_times(der, validity, parsed, place)
+    not_before, not_after = _read_times(der, validity, parsed, place)
     _check_signature_form(parsed, place)
-    extensions = _read_extensions(parsed, place)
-    path_length = _check_constraints(extensions, role, place)
-    _check_key_usage(extensions, role, place)
+    extensions = _extensions.read_extensions(der, extended[0] if extended else None, place)
+    path_length = _extensions.read_authority(extensions, place) if role is Role.AUTHORITY else None
+    if role is Role.LEAF:
+        _extensions.check_leaf(extensions, place)
     return Certificate(
-        parsed,
+        der,
         issuer.encoded(der),
         subject.encoded(der),
         spki,
-        parsed.not_valid_before_utc,
-        parsed.not_valid_after_utc,
+        not_before,
+        not_after,
         path_length,
-        *_key_identifiers(extensions, place),
+        *_extensions.read_key_identifiers(extensions, place),
     )
 
 
 def common_name(certificate: Certificate, place: str) -> str:
-    """Return the one common name of the subject, read from its DER: `cryptography` warns of names it finds too long.
+    """Return the one common name of the subject, in ASCII.
 
     Raises:
-        UntrustedDocumentError: `chain.subject` if there is none, more than one, or the subject can't be read.
+        UntrustedDocumentError: `chain.subject` if there is none, more than one, or it is of another form.
 
     """
+    subject = certificate.subject
     try:
-        names = _common_names(certificate.subject)
+        sets = _der.children(subject, _der.read_element(subject, 0, len(subject)))
+        attributes = [_der.children(subject, part) for found in sets for part in _der.children(subject, found)]
+        (text,) = (text for kind, text in attributes if kind.encoded(subject) == _COMMON_NAME and text.tag in _TEXT_TAGS)
+        if sum(kind.encoded(subject) == _COMMON_NAME for kind, _ in attributes) == 1:
+            return subject[text.content : text.end].decode("ascii")
     except (_der.DerError, ValueError) as exc:
-        raise refused(Reason.CHAIN_SUBJECT, place) from exc
-    if len(names) != 1:
-        raise refused(Reason.CHAIN_SUBJECT, place, "one common name")
-    return names[0]
-
-
-def _common_names(name: bytes) -> list[str]:
-    """Return every common name in a Name (RFC 5280 section 4.1.2.4): sets of pairs of identifier and text."""
-    found: list[str] = []
-    for group in _der.children(name, _der.read_element(name, 0, len(name))):
-        for attribute in _der.children(name, group):
-            kind, value = _der.children(name, attribute)
-            if kind.encoded(name) == _COMMON_NAME:
-                if value.tag not in _TEXT_TAGS:
-                    raise _der.DerError
-                found.append(name[value.content : value.end].decode("utf-8"))
-    return found
+        raise refused(Reason.CHAIN_SUBJECT, place, "one common name") from exc
+    raise refused(Reason.CHAIN_SUBJECT, place, "one common name")
 
 
 def _split(der: bytes) -> list[_der.Element]:
-    """Return the seven leading fields of the TBSCertificate and the outer signature algorithm (RFC 5280 section 4.1).
+    """Return the outer signature algorithm and the fields of the TBSCertificate (RFC 5280 section 4.1), seven or eight.
 
     Unique identifiers are refused: RFC 5280 4.1.2.8 forbids them, and no genuine certificate has one.
     """
-    outer = _der.read_element(der, 0, len(der))
-    if outer.tag != _der.SEQUENCE or outer.end != len(der):
-        raise _der.DerError
-    parts = _der.children(der, outer)
-    if bytes(part.tag for part in parts) != _CERTIFICATE_TAGS or not der.startswith(_NO_UNUSED_BITS, parts[2].content):
+    parts = _der.children(der, _der.read_element(der, 0, len(der)))
+    if der[0] != _der.SEQUENCE or bytes(part.tag for part in parts) != _CERTIFICATE_TAGS:
         raise _der.DerError
     fields = _der.children(der, parts[0])
     tags = bytes(field.tag for field in fields)
     if tags not in {_TBS_TAGS, _TBS_TAGS + _EXTENSIONS_TAG} or fields[0].encoded(der) != _VERSION_3:
         raise _der.DerError
-    return [*fields[: len(_TBS_TAGS)], parts[1]]
+    if parts[2].end != len(der) or not der.startswith(_NO_UNUSED_BITS, parts[2].content):
+        raise _der.DerError
+    return [parts[1], *fields]
 
 
 def _parse(der: bytes, place: str) -> x509.Certificate:
@@ -167,13 +138,17 @@ def _parse(der: bytes, place: str) -> x509.Certificate:
         raise refused(Reason.CHAIN_CERTIFICATE, place) from exc
 
 
-def _check_times(der: bytes, validity: _der.Element, parsed: x509.Certificate, place: str) -> None:
+def _read_times(der: bytes, validity: _der.Element, parsed: x509.Certificate, place: str) -> tuple[datetime, datetime]:
     """Hold both times to their one form: UTCTime up to 2049, GeneralizedTime from 2050 on, to the second, in UTC."""
-    times = (parsed.not_valid_before_utc, parsed.not_valid_after_utc)
+    try:
+        times = (parsed.not_valid_before_utc, parsed.not_valid_after_utc)
+    except ValueError as exc:  # the year 0, which GeneralizedTime can write and `datetime` cannot hold
+        raise refused(Reason.CHAIN_CERTIFICATE, f"{place}: validity") from exc
     for element, time in zip(_der.children(der, validity), times, strict=True):
         form = _UTC_TIME if time.year < _FIRST_GENERALIZED_YEAR else _GENERALIZED_TIME
         if (element.tag, element.end - element.content) != form:
             raise refused(Reason.CHAIN_CERTIFICATE, f"{place}: validity")
+    return times
 
 
 def _check_signature_form(parsed: x509.Certificate, place: str) -> None:
@@ -184,56 +159,3 @@ def _check_signature_form(parsed: x509.Certificate, place: str) -> None:
         raise refused(Reason.CHAIN_SIGNATURE, place) from exc
     if not _ecdsa.are_in_range(r, s):
         raise refused(Reason.CHAIN_SIGNATURE, place)
-
-
-def _read_extensions(parsed: x509.Certificate, place: str) -> x509.Extensions:
-    try:
-        extensions = parsed.extensions
-    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as exc:
-        raise refused(Reason.CHAIN_EXTENSION, place) from exc
-    for extension in extensions:
-        if extension.oid in _REFUSED or (extension.critical and extension.oid not in _UNDERSTOOD):
-            raise refused(Reason.CHAIN_EXTENSION, f"{place}: {extension.oid.dotted_string}")
-    return extensions
-
-
-def _find(extensions: x509.Extensions, kind: type[_ExtensionT]) -> x509.Extension[_ExtensionT] | None:
-    try:
-        return extensions.get_extension_for_class(kind)
-    except x509.ExtensionNotFound:
-        return None
-
-
-def _check_constraints(extensions: x509.Extensions, role: Role, place: str) -> int | None:
-    found = _find(extensions, x509.BasicConstraints)
-    if role is Role.LEAF:
-        if found is None or found.value.ca or not found.critical:
-            raise refused(Reason.CHAIN_EXTENSION, f"{place}: basicConstraints", "critical, not a CA")
-        return None
-    if found is None or not found.value.ca:
-        raise refused(Reason.CHAIN_NOT_A_CA, place)
-    if not found.critical:
-        raise refused(Reason.CHAIN_EXTENSION, f"{place}: basicConstraints", "critical")
-    return found.value.path_length
-
-
-def _check_key_usage(extensions: x509.Extensions, role: Role, place: str) -> None:
-    found = _find(extensions, x509.KeyUsage)
-    if role is Role.LEAF:
-        if found is None or not found.value.digital_signature or found.value.key_cert_sign:
-            raise refused(Reason.CHAIN_KEY_USAGE, place, "digitalSignature without keyCertSign")
-    elif found is None or not found.value.key_cert_sign:
-        raise refused(Reason.CHAIN_KEY_USAGE, place, "keyCertSign")
-
-
-def _key_identifiers(extensions: x509.Extensions, place: str) -> tuple[bytes | None, bytes | None]:
-    """Return the identifiers of the own and of the issuer's key; an issuer may be named by its key's identifier only."""
-    own = _find(extensions, x509.SubjectKeyIdentifier)
-    issuers = _find(extensions, x509.AuthorityKeyIdentifier)
-    if issuers is not None and (
-        issuers.value.key_identifier is None
-        or issuers.value.authority_cert_issuer is not None
-        or issuers.value.authority_cert_serial_number is not None
-    ):
-        raise refused(Reason.CHAIN_EXTENSION, f"{place}: authorityKeyIdentifier", "a key identifier alone")
-    return (own.value.digest if own else None), (issuers.value.key_identifier if issuers else None)

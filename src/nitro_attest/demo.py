@@ -56,8 +56,9 @@ def main() -> int:
     """Print the demonstration; return 0 if every verdict is the one announced, 1 otherwise."""
     genuine, debug = (files("nitro_attest").joinpath("samples", name).read_bytes() for name in (PRODUCTION, DEBUG))
     module = read_unverified(genuine).module_id
-    print(f"A document of a production enclave, captured from AWS hardware: {len(genuine)} bytes, module\n{module}")
-    print("The policy pins PCR0, PCR1, PCR2, PCR3 and PCR8 of that enclave.\n")
+    print(f"A document of a production enclave, captured from AWS hardware: {len(genuine)} bytes.")
+    print(f"Module:  {module}")
+    print("Policy:  PCR0, 1, 2, 3 and 8 pinned, four other checks left out with a reason.\n")
     flipped = genuine[:-1] + bytes([genuine[-1] ^ 1])
     one_digit = replace(MEASUREMENTS, pcr0_image=Sha384.fromhex("5" + IMAGE[1:]))
     today = datetime.now(UTC)
@@ -118,7 +119,7 @@ def _show(  # noqa: PLR0913, PLR0917 - one line of the table
         print(f"  {what:<42}REFUSED   {outcome}")
     else:
         outcome = ACCEPTED
-        print(f"  {what:<42}ACCEPTED  left out by the policy: {', '.join(w.subject for w in result.not_checked)}")
+        print(f"  {what:<42}ACCEPTED  checks left out: {len(result.not_checked)}")
     return outcome == expected
 
 

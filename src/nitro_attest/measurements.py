@@ -124,7 +124,7 @@ class EnclaveMeasurements:
         _check_set(self)
         for index, field, rule in pcr_rules(self):
             if index in DEBUG_PCRS and rule == Sha384.ZERO:
-                raise PolicyError(field, "zero is the value of a debug enclave: say DebugEnclave")
+                raise PolicyError(f"EnclaveMeasurements.{field}", "zero is the value of a debug enclave: say DebugEnclave")
         if not _identifies(self.pcr0_image, self.pcr2_application) and not _identifies(self.pcr8_signing_certificate):
             raise PolicyError("EnclaveMeasurements", "pin PCR0, PCR2 or PCR8, or say AnyEnclave")
 

@@ -84,7 +84,7 @@ def anchor_name(der: bytes) -> str:
     return _NAMED_ANCHORS.get(der) or f"kit-{hashlib.sha256(der).hexdigest()[:12]}"
 
 
-def _add(function: Callable[..., Case], name: str, description: str, made: Callable[[], Case], **parts: Any) -> None:  # noqa: ANN401 - passed on as it is
+def _add(function: Callable[..., Case], name: str, description: str, made: Callable[[], Case], **parts: Any) -> None:
     group = function.__module__.rpartition(".")[2].partition("_")[0]
     vector = Vector(id=f"{group}/{name.replace('_', '-')}", description=description, make=made, **parts)
     if vector.id in VECTORS:

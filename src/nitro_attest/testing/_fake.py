@@ -1,15 +1,14 @@
-"""Issue attestation documents under a throw-away root, for the tests of relying parties.
+"""Issue attestation documents under a throw-away root.
 
-A seed and a time come in, documents go out that `verify` accepts only under a policy that names
-`FakeNitro.trust_anchor`. Never: anything that verifies under a root of AWS; the root's name begins with NEVER_TRUST,
-and its key exists only in this object. The certificates follow AWS's profile: root, regional, zonal, instance, leaf
-(AWS attestation process, 3.2.3).
+A seed and a time come in, documents go out that `verify` accepts only under a policy that names `FakeNitro.trust_anchor`.
+Never: anything that verifies under a root of AWS; the root's name begins with NEVER_TRUST, and its key exists only in this
+object.
 """
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import lru_cache
@@ -17,18 +16,23 @@ from itertools import chain as concatenate
 from typing import Final, final
 
 import cbor2
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA384
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 
 from nitro_attest.errors import PolicyError
-from nitro_attest.measurements import EnclaveMeasurements, NitroTpmMeasurements, Sha384
+from nitro_attest.measurements import EnclaveMeasurements, NitroTpmMeasurements, Sha384, pcr_rules
+from nitro_attest.policy import Policy
 from nitro_attest.roots import TrustAnchor
-
-__all__ = ["EnvelopeTag", "FakeChain", "FakeNitro", "PayloadMap"]
+from nitro_attest.testing._certificates import (
+    LEAF_EXTENSIONS,
+    ROOT_EXTENSIONS,
+    Authority,
+    FakeChain,
+    authority_extensions,
+    certify,
+    distinguished_name,
+)
 
 P384_ORDER: Final = ec.SECP384R1().group_order
 INSTANCE_ID: Final = "i-0fa4e0fa4e0fa4e0f"
@@ -63,16 +67,6 @@ class EnvelopeTag(Enum):
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class FakeChain:
-    """Hold the certificates of one module, root first, and the key of its leaf. DER throughout."""
-
-    cabundle: tuple[bytes, ...]
-    certificate: bytes
-    leaf_key: ec.EllipticCurvePrivateKey
-
-
-@final
 class FakeNitro:
     """Issue documents as an AWS Nitro host would, under a root made for this object.
 
@@ -91,8 +85,8 @@ class FakeNitro:
             raise PolicyError("seed", "expected at least 16 bytes")
         self._seed = secrets.token_bytes(32) if seed is None else seed
         self.now: Final = _aware(datetime.now(UTC) if now is None else now)
-        self._root: Final = _Authority(_name(NEVER_TRUST), self._key("root"))
-        certificate = _certify(self._root, self._root, self._serial("root"), (_ROOT_FROM, _ROOT_UNTIL), _ROOT_EXTENSIONS)
+        self._root: Final = Authority(distinguished_name(NEVER_TRUST), self._key("root"))
+        certificate = certify(self._root, self._root, self._serial("root"), (_ROOT_FROM, _ROOT_UNTIL), ROOT_EXTENSIONS)
         self.trust_anchor: Final = TrustAnchor(
             name=NEVER_TRUST, certificate=certificate, sha256=hashlib.sha256(certificate).hexdigest()
         )
@@ -158,6 +152,13 @@ class FakeNitro:
             pcr12_command_line=Sha384(pcrs[12]),
         )
 
+    def trusting(self, policy: Policy) -> Policy:
+        """Return `policy` with the root of this object in place of AWS's, and nothing else changed.
+
+        So a service is tested with the policy it runs with.
+        """
+        return replace(policy, trust_anchor=self.trust_anchor)
+
     def chain(self, module_id: str, now: datetime) -> FakeChain:
         """Return the certificates that documents of `module_id` carry in the hour of `now`."""
         hour = _aware(now).replace(minute=0, second=0, microsecond=0)
@@ -195,9 +196,9 @@ class FakeNitro:
         )
         return self.sign(encode_payload(payload, payload_map), chain, tag=tag)
 
-    def _make_authorities(self, hour: datetime) -> tuple["_Authority", tuple[bytes, ...]]:
+    def _make_authorities(self, hour: datetime) -> tuple[tuple[Authority, ...], tuple[bytes, ...]]:
         """Issue the three authorities under the root; lifetimes and constraints are AWS's."""
-        issuer, bundle = self._root, [self.trust_anchor.certificate]
+        issuers, bundle = [self._root], [self.trust_anchor.certificate]
         for path_length, prefix, started, lifetime in (
             (2, "{digits}", timedelta(days=2), timedelta(days=20, hours=1)),
             (1, "{digits}.zonal", timedelta(days=1), timedelta(days=6)),
@@ -205,25 +206,27 @@ class FakeNitro:
         ):
             label = f"authority {path_length} {hour.isoformat()}"
             digits = f"{self._serial(label):032x}"[:16]
-            authority = _Authority(_name(f"{prefix.format(digits=digits)}.{REGION}.{NEVER_TRUST}"), self._key(label))
+            authority = Authority(
+                distinguished_name(f"{prefix.format(digits=digits)}.{REGION}.{NEVER_TRUST}"), self._key(label)
+            )
             valid = (hour - started, hour - started + lifetime)
-            extensions = _authority_extensions(path_length, issuer, authority)
-            bundle.append(_certify(authority, issuer, self._serial(label), valid, extensions))
-            issuer = authority
-        return issuer, tuple(bundle)
+            extensions = authority_extensions(path_length, issuers[-1], authority)
+            bundle.append(certify(authority, issuers[-1], self._serial(label), valid, extensions))
+            issuers.append(authority)
+        return tuple(issuers), tuple(bundle)
 
     def _make_leaf(self, module_id: str, hour: datetime) -> FakeChain:
-        instance, bundle = self._authorities(hour)
+        issuers, bundle = self._authorities(hour)
         label = f"leaf {module_id} {hour.isoformat()}"
         common_name = f"{module_id}.{REGION}.aws"
         if len(common_name) > _MAX_COMMON_NAME:
             raise PolicyError(
                 "module_id", f"expected at most {_MAX_COMMON_NAME - len(common_name) + len(module_id)} characters"
             )
-        leaf = _Authority(_name(common_name), self._key(label))
+        leaf = Authority(distinguished_name(common_name), self._key(label))
         valid = (hour - timedelta(minutes=1), hour + timedelta(hours=2, minutes=59, seconds=3))
-        certificate = _certify(leaf, instance, self._serial(label), valid, _LEAF_EXTENSIONS)
-        return FakeChain(bundle, certificate, leaf.key)
+        certificate = certify(leaf, issuers[-1], self._serial(label), valid, LEAF_EXTENSIONS)
+        return FakeChain(bundle, certificate, leaf.key, tuple(issuer.key for issuer in issuers))
 
     def _derive(self, label: str) -> int:
         return int.from_bytes(hashlib.sha512(self._seed + b"\0" + label.encode()).digest(), "big")
@@ -242,81 +245,9 @@ def encode_payload(payload: Mapping[str, object], payload_map: PayloadMap) -> by
     return b"\xbf" + b"".join(map(cbor2.dumps, concatenate.from_iterable(payload.items()))) + b"\xff"
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class _Authority:
-    """Hold the name and the key of one certificate's subject."""
-
-    name: x509.Name
-    key: ec.EllipticCurvePrivateKey
-
-
-def _name(common_name: str) -> x509.Name:
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.COUNTRY_NAME, "US"),
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "NEVER_TRUST"),
-            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
-        ]
-    )
-
-
-def _key_usage(*uses: str) -> x509.KeyUsage:
-    every = (
-        "digital_signature",
-        "content_commitment",
-        "key_encipherment",
-        "data_encipherment",
-        "key_agreement",
-        "key_cert_sign",
-        "crl_sign",
-        "encipher_only",
-        "decipher_only",
-    )
-    return x509.KeyUsage(**{use: use in uses for use in every})
-
-
-_Extensions = Sequence[tuple[x509.ExtensionType, bool]]
-_ROOT_USES: Final = _key_usage("digital_signature", "key_cert_sign", "crl_sign")
-_ROOT_EXTENSIONS: Final[_Extensions] = (
-    (x509.BasicConstraints(ca=True, path_length=None), True),
-    (_ROOT_USES, True),
-)
-_LEAF_EXTENSIONS: Final[_Extensions] = (
-    (x509.BasicConstraints(ca=False, path_length=None), True),
-    (_key_usage("digital_signature", "content_commitment"), False),
-)
-_REVOCATION_LIST: Final = x509.CRLDistributionPoints(
-    [x509.DistributionPoint([x509.UniformResourceIdentifier("http://never-trust.invalid/fake.crl")], None, None, None)]
-)
-
-
-def _authority_extensions(path_length: int, issuer: _Authority, subject: _Authority) -> _Extensions:
-    extensions: list[tuple[x509.ExtensionType, bool]] = [
-        (x509.BasicConstraints(ca=True, path_length=path_length), True),
-        (x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), False),
-        (x509.SubjectKeyIdentifier.from_public_key(subject.key.public_key()), False),
-    ]
-    if path_length == 0:
-        return [*extensions, (_key_usage("key_cert_sign"), True)]
-    return [*extensions, (_ROOT_USES, True), (_REVOCATION_LIST, False)]
-
-
-def _certify(
-    subject: _Authority, issuer: _Authority, serial: int, valid: tuple[datetime, datetime], extensions: _Extensions
-) -> bytes:
-    """Issue one certificate, as DER; the same input gives the same bytes."""
-    builder = x509.CertificateBuilder(
-        issuer_name=issuer.name,
-        subject_name=subject.name,
-        public_key=subject.key.public_key(),
-        serial_number=serial,
-        not_valid_before=valid[0].replace(tzinfo=None),
-        not_valid_after=valid[1].replace(tzinfo=None),
-    )
-    for extension, critical in extensions:
-        builder = builder.add_extension(extension, critical)
-    return builder.sign(issuer.key, SHA384(), ecdsa_deterministic=True).public_bytes(Encoding.DER)
+def pcrs_of(measurements: EnclaveMeasurements | NitroTpmMeasurements) -> dict[int, bytes]:
+    """Return the PCRs that a set pins, to be given to a document that shall match it."""
+    return {index: rule.value for index, _, rule in pcr_rules(measurements) if isinstance(rule, Sha384)}
 
 
 def _pcr(text: str) -> bytes:

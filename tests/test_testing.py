@@ -1,0 +1,221 @@
+"""Hold the fake Nitro to its purpose: good documents, named faults, and nothing that AWS's roots believe."""
+
+import inspect
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import cbor2
+import pytest
+from cryptography import x509
+
+from nitro_attest import (
+    AWS_NITRO_ROOT_G1,
+    AWS_US_GOV_NITRO_ROOT_G1,
+    DocumentKind,
+    EnclaveMeasurements,
+    Equals,
+    FreshNonce,
+    NotChecked,
+    Policy,
+    PolicyError,
+    Sha384,
+    TrustAnchor,
+    UntrustedDocumentError,
+    VerificationError,
+    verify,
+)
+from nitro_attest.testing import FAULTS, EnvelopeTag, FakeNitro, Faults, PayloadMap, pcrs_of
+
+NOW = datetime(2026, 1, 3, 12, 59, 30, tzinfo=UTC)  # the next hour begins within the skew
+NONCE = bytes(range(32))
+PUBLIC_KEY = b"key made in the enclave"
+USER_DATA = b"data"
+SEED = b"NEVER_TRUST fake of the tests"
+OF_FIELDS = ("other_public_key", "no_public_key", "other_user_data")
+CASES = [(kind, fault) for kind in DocumentKind for fault in (*FAULTS[kind], *OF_FIELDS)]
+
+
+def policy(fake: FakeNitro, kind: DocumentKind) -> Policy:
+    """Return the policy that good documents of the kind meet."""
+    measurements = fake.enclave_measurements() if kind is DocumentKind.ENCLAVE else fake.nitro_tpm_measurements()
+    return Policy(
+        measurements=(measurements,),
+        freshness=FreshNonce(),
+        public_key=Equals(PUBLIC_KEY),
+        user_data=Equals(USER_DATA),
+        trust_anchor=fake.trust_anchor,
+    )
+
+
+def good(fake: FakeNitro, kind: DocumentKind) -> bytes:
+    """Issue the document that the policy accepts."""
+    issue = fake.enclave_document if kind is DocumentKind.ENCLAVE else fake.nitro_tpm_document
+    return issue(nonce=NONCE, public_key=PUBLIC_KEY, user_data=USER_DATA)
+
+
+def certificates(doc: bytes) -> list[bytes]:
+    """Return every certificate in a document, root first."""
+    fields = cbor2.loads(cbor2.loads(doc)[2])
+    return [*fields["cabundle"], fields["certificate"]]
+
+
+@pytest.fixture
+def fake() -> FakeNitro:
+    """Return a fake that is the same in every test."""
+    return FakeNitro(seed=SEED, now=NOW)
+
+
+@pytest.mark.parametrize("kind", DocumentKind)
+def test_a_good_document_is_accepted(fake: FakeNitro, kind: DocumentKind) -> None:
+    """What has no fault is accepted, so that a refusal of a fault says something."""
+    assert verify(good(fake, kind), policy(fake, kind), nonce=NONCE, now=NOW).claims.kind is kind
+
+
+@pytest.mark.parametrize(("kind", "fault"), CASES)
+def test_a_fault_is_refused_for_its_reason(fake: FakeNitro, kind: DocumentKind, fault: str) -> None:
+    """Each fault is refused for the reason it names."""
+    faults = Faults(fake=fake, nonce=NONCE, public_key=PUBLIC_KEY, user_data=USER_DATA, kind=kind)
+    faulty = faults.named(fault)
+
+    with pytest.raises(VerificationError) as refusal:
+        verify(faulty.doc, policy(fake, kind), nonce=NONCE, now=NOW)
+
+    assert refusal.value.reason is faulty.reason
+    assert faulty.fault == fault
+
+
+def test_a_fault_is_made_by_its_own_name(fake: FakeNitro) -> None:
+    """The one-line call and the name make the same fault."""
+    faults = Faults(fake=fake, nonce=NONCE)
+
+    assert faults.stale() == faults.named("stale")
+
+
+def test_only_an_enclave_can_be_in_debug_mode() -> None:
+    """The two kinds have the same faults but for the debug mode."""
+    enclave, nitro_tpm = (set(FAULTS[kind]) for kind in (DocumentKind.ENCLAVE, DocumentKind.NITRO_TPM))
+
+    assert enclave - nitro_tpm == {"debug_enclave"}
+    assert nitro_tpm < enclave
+
+
+@pytest.mark.parametrize("anchor", [AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1])
+@pytest.mark.parametrize("kind", DocumentKind)
+def test_no_fake_document_verifies_under_a_root_of_aws(fake: FakeNitro, kind: DocumentKind, anchor: TrustAnchor) -> None:
+    """A good document of the fake is refused, for its root, by a policy that trusts AWS."""
+    with pytest.raises(UntrustedDocumentError) as refusal:
+        verify(good(fake, kind), replace(policy(fake, kind), trust_anchor=anchor), nonce=NONCE, now=NOW)
+
+    assert refusal.value.reason == "chain.unknown_root"
+
+
+def test_no_fake_can_be_given_a_root_or_a_key() -> None:
+    """A fake takes a seed and a time; its anchor is always its own."""
+    assert set(inspect.signature(FakeNitro).parameters) == {"seed", "now"}
+
+
+@pytest.mark.parametrize("kind", DocumentKind)
+def test_no_fake_certificate_names_a_root_of_aws(fake: FakeNitro, kind: DocumentKind) -> None:
+    """Every issuer says NEVER_TRUST, and none is the subject of a pinned root or carries its key."""
+    pinned = [x509.load_der_x509_certificate(anchor.certificate) for anchor in (AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1)]
+
+    for der in certificates(good(fake, kind)):
+        certificate = x509.load_der_x509_certificate(der)
+        assert "NEVER_TRUST" in certificate.issuer.rfc4514_string()
+        assert all(root.subject not in {certificate.subject, certificate.issuer} for root in pinned)
+        assert all(certificate.public_key() != root.public_key() for root in pinned)
+
+
+def test_two_fakes_do_not_trust_each_other(fake: FakeNitro) -> None:
+    """Without a seed every fake has a root of its own."""
+    other = FakeNitro(now=NOW)
+
+    with pytest.raises(UntrustedDocumentError) as refusal:
+        verify(good(other, DocumentKind.ENCLAVE), policy(fake, DocumentKind.ENCLAVE), nonce=NONCE, now=NOW)
+
+    assert refusal.value.reason == "chain.unknown_root"
+
+
+def test_a_seed_makes_the_same_document_on_every_run(fake: FakeNitro) -> None:
+    """Keys, serial numbers and signatures come from the seed alone."""
+    again = FakeNitro(seed=SEED, now=NOW)
+
+    assert good(fake, DocumentKind.ENCLAVE) == good(again, DocumentKind.ENCLAVE)
+
+
+def test_a_short_seed_is_refused() -> None:
+    """A seed of less than 128 bits could be guessed."""
+    with pytest.raises(PolicyError) as refusal:
+        FakeNitro(seed=bytes(15))
+
+    assert refusal.value.field == "seed"
+
+
+def test_a_naive_time_is_refused() -> None:
+    """A time without a zone is a mistake waiting for a service in another zone."""
+    with pytest.raises(PolicyError) as refusal:
+        FakeNitro(now=datetime(2026, 1, 3))  # noqa: DTZ001 - the mistake under test
+
+    assert refusal.value.field == "now"
+
+
+def test_a_module_id_too_long_for_a_certificate_is_refused(fake: FakeNitro) -> None:
+    """A common name has at most 64 characters."""
+    with pytest.raises(PolicyError) as refusal:
+        fake.enclave_document(module_id="i" * 40 + "-enc0123456789abcdef")
+
+    assert refusal.value.field == "module_id"
+
+
+def test_documents_of_one_hour_share_their_chain(fake: FakeNitro) -> None:
+    """As on hardware the leaf is used again within the hour, and another one after it."""
+    first, second, later = (
+        certificates(fake.enclave_document(now=NOW + after))
+        for after in (timedelta(), timedelta(seconds=29), timedelta(minutes=1))
+    )
+
+    assert first == second
+    assert set(first) & set(later) == {fake.trust_anchor.certificate}
+
+
+def test_the_chain_holds_the_keys_of_its_certificates(fake: FakeNitro) -> None:
+    """Each key belongs to the certificate at its place, for tests that sign certificates of their own."""
+    chain = fake.chain("i-0fa4e0fa4e0fa4e0f-enc0fa4e0fa4e0fa4e0", NOW)
+    ders = (*chain.cabundle, chain.certificate)
+
+    for key, der in zip((*chain.authority_keys, chain.leaf_key), ders, strict=True):
+        assert x509.load_der_x509_certificate(der).public_key() == key.public_key()
+
+
+@pytest.mark.parametrize("kind", DocumentKind)
+@pytest.mark.parametrize("tag", EnvelopeTag)
+@pytest.mark.parametrize("payload_map", PayloadMap)
+def test_every_form_of_a_document_is_accepted(
+    fake: FakeNitro, kind: DocumentKind, tag: EnvelopeTag, payload_map: PayloadMap
+) -> None:
+    """Both encodings of the payload and both of the envelope are AWS's."""
+    issue = fake.enclave_document if kind is DocumentKind.ENCLAVE else fake.nitro_tpm_document
+    doc = issue(nonce=NONCE, public_key=PUBLIC_KEY, user_data=USER_DATA, payload_map=payload_map, tag=tag)
+
+    assert verify(doc, policy(fake, kind), nonce=NONCE, now=NOW).claims.kind is kind
+
+
+def test_a_service_is_tested_with_its_own_policy(fake: FakeNitro) -> None:
+    """`trusting` changes the root and nothing else, and `pcrs_of` makes a document match a build."""
+    build = EnclaveMeasurements(
+        label="payments 1.4.2",
+        pcr0_image=Sha384(b"\x0a" * 48),
+        pcr1_kernel=Sha384(b"\x0b" * 48),
+        pcr2_application=Sha384(b"\x0c" * 48),
+        pcr3_iam_role=NotChecked("any"),
+        pcr4_instance_id=NotChecked("any"),
+        pcr8_signing_certificate=Sha384.ZERO,
+        other_pcrs=((16, Sha384(b"\x10" * 48)),),
+    )
+    production = replace(policy(fake, DocumentKind.ENCLAVE), measurements=(build,), trust_anchor=AWS_NITRO_ROOT_G1)
+    doc = fake.enclave_document(nonce=NONCE, public_key=PUBLIC_KEY, user_data=USER_DATA, pcrs=pcrs_of(build))
+
+    result = verify(doc, fake.trusting(production), nonce=NONCE, now=NOW)
+
+    assert result.matched == build
+    assert replace(fake.trusting(production), trust_anchor=AWS_NITRO_ROOT_G1) == production
