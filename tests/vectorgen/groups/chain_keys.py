@@ -4,13 +4,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from vectorgen.forge import der
+from vectorgen.forge import cbor, der
 from vectorgen.forge.certificates import (
     at,
 )
-from vectorgen.forge.keys import FIELD_PRIME, NEVER_TRUST_INSTANCE, NEVER_TRUST_LEAF, ORDER, raw
+from vectorgen.forge.documents import enclave, envelope, sig_structure
+from vectorgen.forge.keys import (
+    FIELD_PRIME,
+    NEVER_TRUST_INSTANCE,
+    NEVER_TRUST_LEAF,
+    ORDER,
+    digest_number,
+    point_x,
+    raw,
+)
 from vectorgen.groups.chain_certificates import Change, both, named_algorithm
-from vectorgen.kit import Case, Row, enclave_case, family
+from vectorgen.kit import Case, Row, enclave_case, family, vector
 
 WEAK_KEY = "With parameters or points of an attacker's choice, the private key to a public one is easily found (CVE-2020-0601)."
 
@@ -80,7 +89,6 @@ NOT_REDUCED: Final = b"\x04" + raw(LOW_X + FIELD_PRIME, LOW_Y)
     Row("ed25519", "is of Ed25519", der.sequence(der.sequence(der.oid("1.3.101.112")), der.element(der.BIT_STRING, b"\0", X[:32]))),
     Row("rsa", "is an RSA key", der.sequence(named_algorithm("1.2.840.113549.1.1.1", der.NULL), der.element(der.BIT_STRING, b"\0", der.sequence(der.integer(1 << 2047 | 1), der.integer(65537))))),
     Row("explicit-parameters", "has the parameters of P-384 written out", _spki(POINT, _explicit_parameters())),
-    Row("own-generator", "has written-out parameters whose generator is the key itself, so that the private key is 1", _spki(POINT, _explicit_parameters(POINT))),
     Row("implicit-curve", "has NULL as curve", _spki(POINT, der.NULL)),
     Row("no-curve", "names no curve", _spki(POINT, b"")),
     Row("compressed", "is a compressed point", _spki(PARITY + X)),
@@ -167,3 +175,14 @@ def _high(r: int, s: int) -> tuple[int, int]:
 def signature(given: tuple[str, Change]) -> Case:
     """The signature of the {1} {0}."""
     return enclave_case(at(*given))
+
+
+@vector(expect="chain.key", rule="attacks 65; RFC 5480 section 2.1.1", effect=WEAK_KEY, refs=("CVE-2020-0601",))
+def key_with_its_own_generator() -> Case:
+    """The leaf's key has written-out parameters whose generator is the key itself, so that 1 is its private key; with it the document is signed."""
+    chain = at("leaf", lambda recipe: replace(recipe, spki=_spki(POINT, _explicit_parameters(POINT))))
+    payload = cbor.encode(cbor.Open(enclave(chain)))
+    nonce_scalar = 5
+    r = point_x(nonce_scalar * NEVER_TRUST_LEAF.scalar % ORDER) % ORDER
+    s = pow(nonce_scalar, -1, ORDER) * (digest_number(sig_structure(payload)) + r) % ORDER
+    return Case(doc=envelope(payload, signature=raw(r, s)).encode())

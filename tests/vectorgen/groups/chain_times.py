@@ -5,11 +5,8 @@ from typing import Final
 
 from vectorgen.forge import der
 from vectorgen.forge.certificates import (
-    LEAF,
-    Extension,
     at,
-    issue,
-    with_extension,
+    filled_up,
 )
 from vectorgen.forge.documents import CHAIN
 from vectorgen.forge.keys import NEVER_TRUST_LEAF
@@ -133,29 +130,28 @@ def not_a_certificate(value: bytes) -> Case:
     return enclave_case(certificate=value)
 
 
-def _sized(length: int) -> bytes:
-    """Issue a leaf of exactly `length` bytes, filled up by an extension nobody knows."""
-    for size in range(length):
-        padded = with_extension(LEAF, Extension("1.3.6.1.4.1.55555.1", b"", bytes(size)))
-        if len(issue(padded)) == length:
-            return issue(padded)
-    raise ValueError(length)
+@family(
+    Row("zonal", "zonal certificate", "zonal"),
+    Row("leaf", "leaf", "leaf"),
+    expect=ACCEPT,
+    rule="attacks 44, 45; AWS attestation process 3.1",
+    effect=LOST,
+)
+def of_1024_bytes(place: str) -> Case:
+    """The {} has the 1,024 bytes that AWS allows, filled up by an extension that is not critical."""
+    return enclave_case(at(place, lambda recipe: filled_up(recipe, 1024)))
 
 
-@vector(expect=ACCEPT, rule="attacks 45; AWS attestation process 3.1", effect=LOST)
-def leaf_of_1024_bytes() -> Case:
-    """The leaf has the 1,024 bytes that AWS allows, filled up by an extension that is not critical."""
-    return enclave_case(certificate=_sized(1024))
-
-
-@vector(
+@family(
+    Row("zonal", "zonal certificate", "zonal", "document.cabundle"),
+    Row("leaf", "leaf", "leaf", "document.certificate"),
     expect="document.certificate",
-    rule="attacks 45; AWS attestation process 3.1",
+    rule="attacks 44, 45; AWS attestation process 3.1",
     effect="Work grows with what a stranger sends.",
 )
-def leaf_of_1025_bytes() -> Case:
-    """The leaf is good and has one byte more than AWS allows."""
-    return enclave_case(certificate=_sized(1025))
+def of_1025_bytes(place: str) -> Case:
+    """The {} is good and has one byte more than AWS allows."""
+    return enclave_case(at(place, lambda recipe: filled_up(recipe, 1025)))
 
 
 @vector(expect="chain.certificate", rule="attacks 62; ITU-T X.690 section 10.1", effect=TWO_READINGS)

@@ -1,5 +1,7 @@
 """The payload's fields by AWS's syntactic rules (AWS attestation process 3.1 and 3.2.2)."""
 
+import struct
+from base64 import b64encode
 from typing import Final
 
 from vectorgen.forge import cbor
@@ -10,7 +12,9 @@ from vectorgen.forge.documents import (
     DROP,
     ENCLAVE_PCRS,
     MADE,
-    ZERO,
+    NONCE,
+    PUBLIC_KEY,
+    USER_DATA,
     document,
     enclave,
     milliseconds,
@@ -79,7 +83,7 @@ def empty_map() -> Case:
     Row("digest-bytes", "digest is a byte string", {"digest": b"SHA384"}),
     Row("digest-integer", "digest is -43, COSE's number of SHA-384,", {"digest": -43}),
     Row("timestamp-text", "timestamp is a text of digits", {"timestamp": str(milliseconds(MADE))}),
-    Row("timestamp-float", "timestamp is a float", {"timestamp": Raw(bytes.fromhex("fb4278000000000000"))}),
+    Row("timestamp-float", "timestamp is a float", {"timestamp": Raw(b"\xfb" + struct.pack(">d", milliseconds(MADE)))}),
     Row("timestamp-true", "timestamp is true", {"timestamp": True}),
     Row("timestamp-nan", "timestamp is not a number", {"timestamp": Raw(bytes.fromhex("f97e00"))}),
     Row("timestamp-bytes", "timestamp is a byte string", {"timestamp": milliseconds(MADE).to_bytes(8, "big")}),
@@ -88,23 +92,31 @@ def empty_map() -> Case:
     Row("pcrs-empty-array", "pcrs is an empty array", {"pcrs": []}),
     Row("pcr-text", "the value of PCR0 is a text of hex digits", {"pcrs": {**ENCLAVE_PCRS, 0: ENCLAVE_PCRS[0].hex()}}),
     Row("pcr-null", "the value of PCR0 is null", {"pcrs": {**ENCLAVE_PCRS, 0: None}}),
-    Row("pcr-array", "the value of PCR0 is an array of two halves", {"pcrs": {**ENCLAVE_PCRS, 0: [ZERO[:24], ZERO[:24]]}}),
-    Row("certificate-text", "certificate is a text", {"certificate": "MIIC"}),
+    Row(
+        "pcr-array",
+        "the value of PCR0 is an array of two halves",
+        {"pcrs": {**ENCLAVE_PCRS, 0: [ENCLAVE_PCRS[0][:24], ENCLAVE_PCRS[0][24:]]}},
+    ),
+    Row("certificate-text", "certificate is a text", {"certificate": b64encode(CHAIN.certificate).decode()}),
     Row("certificate-array", "certificate is an array of the certificate", {"certificate": [CHAIN.certificate]}),
     Row("cabundle-bytes", "cabundle is a byte string", {"cabundle": b"".join(CHAIN.cabundle)}),
     Row("cabundle-map", "cabundle is a map by position", {"cabundle": dict(enumerate(CHAIN.cabundle))}),
-    Row("cabundle-entry-text", "an entry of cabundle is a text", {"cabundle": [*CHAIN.cabundle[:3], "MIIC"]}),
+    Row(
+        "cabundle-entry-text",
+        "an entry of cabundle is a text",
+        {"cabundle": [*CHAIN.cabundle[:3], b64encode(CHAIN.cabundle[3]).decode()]},
+    ),
     Row("cabundle-entry-null", "an entry of cabundle is null", {"cabundle": [*CHAIN.cabundle[:3], None]}),
-    Row("public-key-text", "public_key is a text", {"public_key": "key"}),
+    Row("public-key-text", "public_key is a text", {"public_key": PUBLIC_KEY.decode()}),
     Row("public-key-map", "public_key is a COSE_Key map", {"public_key": {1: 2}}),
     Row("public-key-false", "public_key is false", {"public_key": False}),
-    Row("user-data-array", "user_data is an array", {"user_data": [b"user data"]}),
-    Row("user-data-text", "user_data is a text", {"user_data": "user data"}),
+    Row("user-data-array", "user_data is an array", {"user_data": [USER_DATA]}),
+    Row("user-data-text", "user_data is a text", {"user_data": USER_DATA.decode()}),
     Row("user-data-integer", "user_data is zero", {"user_data": 0}),
     Row("user-data-undefined", "user_data is undefined", {"user_data": Raw(b"\xf7")}),
     Row("user-data-simple", "user_data is the simple value 99", {"user_data": Raw(b"\xf8\x63")}),
     Row("user-data-float", "user_data is a float", {"user_data": Raw(bytes.fromhex("f93c00"))}),
-    Row("nonce-text", "nonce is a text", {"nonce": "A" * 32}),
+    Row("nonce-text", "nonce is a text", {"nonce": NONCE.decode()}),
     Row("nonce-empty-array", "nonce is an empty array", {"nonce": []}),
     Row("nonce-empty-text", "nonce is an empty text", {"nonce": ""}),
     expect="document.field_type",
