@@ -92,6 +92,12 @@ def critical(given: tuple[str, Change]) -> Case:
 
 @family(
     *rows_in(EVERYWHERE, "unknown", "an extension that nobody knows", having(Extension(UNKNOWN, b"", der.NULL))),
+    *rows_in(
+        ("leaf",),
+        "unknown-no-der",
+        "an extension that nobody knows, whose value is no DER",
+        having(Extension(UNKNOWN, b"", b"\xff")),
+    ),
     expect=ACCEPT,
     rule="attacks 60; RFC 5280 section 4.2",
     effect="Refused, documents are lost on the day AWS adds an extension.",

@@ -79,14 +79,24 @@ def good_not_after(given: tuple[str, Change]) -> Case:
 
 
 @family(
-    *both("generalized", "a GeneralizedTime", lambda r: replace(r, not_before=_time("20260101000000Z", der.GENERALIZED_TIME))),
+    *both(
+        "generalized",
+        "in 2026, as GeneralizedTime",
+        lambda r: replace(r, not_before=_time("20260101000000Z", der.GENERALIZED_TIME)),
+    ),
     *both("no-z", "a UTCTime without Z", lambda r: replace(r, not_before=_time("260101000000"))),
+    *both("year-0", "in the year 0", lambda r: replace(r, not_before=_time("00000101000000Z", der.GENERALIZED_TIME))),
+    *both(
+        "year-1949",
+        "in 1949, as GeneralizedTime",
+        lambda r: replace(r, not_before=_time("19490101000000Z", der.GENERALIZED_TIME)),
+    ),
     expect="chain.certificate",
     rule="attacks 70; RFC 5280 section 4.1.2.5",
     effect=TIMES,
 )
 def not_before(given: tuple[str, Change]) -> Case:
-    """The start of the validity of the {1}, in 2026, is {0}."""
+    """The start of the validity of the {1} is {0}."""
     return enclave_case(at(*given))
 
 
