@@ -37,7 +37,7 @@ DEFINITE: Final = cbor.encode(Pairs(PAIRS))
     Row("odd-items", "the map of indefinite length ends after a name", INDEFINITE[:-1] + cbor.encode("more") + cbor.BREAK),
     Row("map-too-long", "the head of the map counts one field more than there is", cbor.head(cbor.MAP, len(PAIRS) + 1) + cbor.flat(PAIRS)),
     Row("string-too-long", "the last string is longer than the payload", DEFINITE[:-33] + bytes([0x21]) + DEFINITE[-32:]),
-    Row("empty-string-head", "the payload is the head of a map alone", b"\xbf"),
+    Row("map-head-alone", "there is the head of a map and nothing else", b"\xbf"),
     expect="cbor.malformed",
     rule="attacks 23; RFC 8949 section 3.2.1 and 5.3.1",
     effect=TWO_READINGS,
@@ -83,7 +83,7 @@ def duplicate(name: str) -> Case:
     Row("nonce-null-first", "nonce as null", (("nonce", None),)),
     Row("name-in-chunks", "digest, its name in chunks", ((chunked("digest", 2), "SHA384"),)),
     Row("name-with-long-head", "digest, its name with a longer head", ((wide("digest", 2), "SHA384"),)),
-    Row("unknown", "and twice a field that AWS does not list,", (("x", 1), ("x", 1))),
+    Row("unknown", "a field that AWS does not list, twice", (("x", 1), ("x", 1))),
     expect="cbor.duplicate_key",
     rule="attacks 24, 26; RFC 8949 section 5.6",
     effect=TWO_READINGS,
@@ -202,7 +202,7 @@ def _nested(depth: int) -> object:
 
 
 @family(
-    Row("5", "one level more than needed by anything AWS writes, with some slack", 4, "cbor.too_deep"),
+    Row("5", "four levels, five with the payload's map", 4, "cbor.too_deep"),
     Row("100", "a hundred levels", 100),
     Row("5000", "five thousand levels", 5000),
     expect="cbor.too_deep",
@@ -221,43 +221,43 @@ def nesting_4() -> Case:
 
 
 @family(
-    Row("0", "tag 0, a date as text,", cbor.tagged(0, "2026-01-03T12:34:54Z")),
-    Row("1", "tag 1, a date as number,", cbor.tagged(1, STAMP // 1000)),
-    Row("2", "tag 2, a bignum,", cbor.tagged(2, STAMP.to_bytes(8, "big"))),
-    Row("3", "tag 3, a negative bignum,", cbor.tagged(3, b"\x01")),
-    Row("4", "tag 4, a decimal fraction,", cbor.tagged(4, [0, STAMP])),
-    Row("5", "tag 5, a binary fraction,", cbor.tagged(5, [0, STAMP])),
-    Row("30", "tag 30, a rational number,", cbor.tagged(30, [STAMP, 1])),
-    Row("55799", "tag 55799, self-described CBOR,", cbor.tagged(55799, STAMP)),
+    Row("0", "tag 0, a date as text", cbor.tagged(0, "2026-01-03T12:34:54Z")),
+    Row("1", "tag 1, a date as number", cbor.tagged(1, STAMP // 1000)),
+    Row("2", "tag 2, a bignum", cbor.tagged(2, STAMP.to_bytes(8, "big"))),
+    Row("3", "tag 3, a negative bignum", cbor.tagged(3, b"\x01")),
+    Row("4", "tag 4, a decimal fraction", cbor.tagged(4, [0, STAMP])),
+    Row("5", "tag 5, a binary fraction", cbor.tagged(5, [0, STAMP])),
+    Row("30", "tag 30, a rational number", cbor.tagged(30, [STAMP, 1])),
+    Row("55799", "tag 55799, self-described CBOR", cbor.tagged(55799, STAMP)),
     expect="cbor.tag",
     rule="attacks 28, 42, 107; RFC 8949 section 3.4",
     effect=CODE,
 )
 def timestamp_tagged(item: object) -> Case:
-    """The timestamp stands behind {} the value of which is right."""
+    """The timestamp is written with {}."""
     return with_field("timestamp", item)
 
 
 @family(
-    Row("24", "tag 24, encoded CBOR,", cbor.tagged(24, NONCE)),
-    Row("25", "tag 25, a reference to a string,", cbor.tagged(25, 0)),
-    Row("28-29", "tags 28 and 29, a value that holds itself,", cbor.tagged(28, [cbor.tagged(29, 0)])),
-    Row("29", "tag 29, a reference to a value,", cbor.tagged(29, 0)),
-    Row("35", "tag 35, a regular expression,", cbor.tagged(35, "(a+)+$")),
-    Row("36", "tag 36, a MIME message,", cbor.tagged(36, "Content-Type: text/plain\n\n")),
-    Row("37", "tag 37, a UUID,", cbor.tagged(37, bytes(16))),
-    Row("100", "tag 100, a date,", cbor.tagged(100, 1)),
-    Row("256", "tag 256, a name space of strings,", cbor.tagged(256, NONCE)),
-    Row("258", "tag 258, a set,", cbor.tagged(258, [1])),
-    Row("260", "tag 260, an IP address,", cbor.tagged(260, bytes(4))),
-    Row("43000", "tag 43000, a complex number,", cbor.tagged(43000, [0, 1])),
-    Row("unknown", "the largest tag there is", cbor.tagged((1 << 64) - 1, NONCE)),
+    Row("24", "the nonce behind tag 24, encoded CBOR", cbor.tagged(24, NONCE)),
+    Row("25", "tag 25, a reference to a string", cbor.tagged(25, 0)),
+    Row("28-29", "a value that holds itself, by tags 28 and 29", cbor.tagged(28, [cbor.tagged(29, 0)])),
+    Row("29", "tag 29, a reference to a value", cbor.tagged(29, 0)),
+    Row("35", "tag 35, a regular expression", cbor.tagged(35, "(a+)+$")),
+    Row("36", "tag 36, a MIME message", cbor.tagged(36, "Content-Type: text/plain\n\n")),
+    Row("37", "tag 37, a UUID", cbor.tagged(37, bytes(16))),
+    Row("100", "tag 100, a date", cbor.tagged(100, 1)),
+    Row("256", "the nonce behind tag 256, a name space of strings", cbor.tagged(256, NONCE)),
+    Row("258", "tag 258, a set", cbor.tagged(258, [1])),
+    Row("260", "tag 260, an IP address", cbor.tagged(260, bytes(4))),
+    Row("43000", "tag 43000, a complex number", cbor.tagged(43000, [0, 1])),
+    Row("unknown", "the nonce behind the largest tag there is", cbor.tagged((1 << 64) - 1, NONCE)),
     expect="cbor.tag",
     rule="attacks 28, 107; RFC 8949 section 3.4",
     effect=CODE,
 )
 def nonce_tagged(item: object) -> Case:
-    """In the place of the nonce there is {} with a value that fits it."""
+    """In the place of the nonce stands {}."""
     return with_field("nonce", item)
 
 

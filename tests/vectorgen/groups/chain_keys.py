@@ -115,7 +115,7 @@ def key(spki: bytes) -> Case:
 
 
 @family(
-    Row("p256", "of P-256", _spki(b"\x04" + ISSUER[1:33] + ISSUER[49:81], der.oid("1.2.840.10045.3.1.7"))),
+    Row("p256", "as one of P-256", _spki(b"\x04" + ISSUER[1:33] + ISSUER[49:81], der.oid("1.2.840.10045.3.1.7"))),
     Row("explicit-parameters", "with the parameters of P-384 written out", _spki(ISSUER, _explicit_parameters())),
     Row("compressed", "as a compressed point", _spki(bytes([2 + (ISSUER[-1] & 1)]) + ISSUER[1:49])),
     Row("hybrid", "as a hybrid point", _spki(bytes([6 + (ISSUER[-1] & 1)]) + ISSUER[1:])),

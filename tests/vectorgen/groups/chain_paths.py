@@ -172,7 +172,7 @@ def leaf_signature_with_s_plus_order() -> Case:
 
 
 @family(
-    Row("lifetime-of-3-hours", "lives for 10,800 seconds, as in 2021,", timedelta(seconds=10_800)),
+    Row("lifetime-of-3-hours", "lives for 10,800 seconds, as in 2021", timedelta(seconds=10_800)),
     Row("lifetime-of-a-day", "lives for a day", timedelta(days=1)),
     expect=ACCEPT,
     rule="attacks 72",

@@ -98,7 +98,7 @@ def empty_input() -> Case:
     Row("in-the-payload", "half of the payload", len(DOC) // 2),
     Row("before-the-signature", "the payload", len(DOC) - 98),
     Row("in-the-signature", "half of the signature", len(DOC) - 48),
-    Row("before-the-last-byte", "all but the last byte", len(DOC) - 1),
+    Row("before-the-last-byte", "its last byte but one", len(DOC) - 1),
     expect="cbor.malformed",
     rule="attacks 2; RFC 8949 section 5.3.1",
     effect="A reader that goes on past the end reads foreign memory, or fails with an error nobody handles.",
@@ -178,7 +178,7 @@ def not_four_items(doc: bytes) -> Case:
 
 
 @family(
-    Row("empty", "an empty byte string", b""),
+    Row("empty", "nothing", b""),
     Row("empty-map", "an empty map", b"\xa0"),
     Row("es256", "algorithm -7, ES256", bytes.fromhex("a10126")),
     Row("es512", "algorithm -36, ES512", bytes.fromhex("a1013823")),
@@ -204,7 +204,7 @@ def not_four_items(doc: bytes) -> Case:
     refs=("https://www.rfc-editor.org/rfc/rfc9053.html#section-2.1",),
 )
 def protected_header(content: bytes) -> Case:
-    """The protected header is {}; the signature covers the header as it is."""
+    """The protected header holds {}; the signature covers the header as it is."""
     return Case(doc=envelope(PAYLOAD, protected=content).encode())
 
 
@@ -248,7 +248,7 @@ def algorithm_unprotected_only() -> Case:
     effect=NOT_SIGNED,
 )
 def unprotected_header(item: bytes) -> Case:
-    """The unprotected header is {}."""
+    """Where AWS writes an empty map as unprotected header there is {}."""
     return Case(doc=b"\x84" + GOOD.protected + item + GOOD.payload + GOOD.signature)
 
 

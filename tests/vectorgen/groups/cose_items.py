@@ -36,7 +36,7 @@ SIGNATURE: Final = raw(*CHAIN.key.sign(sig_structure(PAYLOAD)))
 
 @family(
     Row("0", "is empty", b""),
-    Row("48", "is its first half", SIGNATURE[:48]),
+    Row("48", "is cut to its first half", SIGNATURE[:48]),
     Row("95", "lacks its last byte", SIGNATURE[:-1]),
     Row("97", "has a zero byte behind it", SIGNATURE + b"\0"),
     Row("97-leading", "has a zero byte before it", b"\0" + SIGNATURE),

@@ -150,7 +150,7 @@ def nitrotpm_pcr_length_32() -> Case:
 @family(
     Row("empty", "empty", b""),
     Row("trailing-byte", "followed by a zero byte", CHAIN.certificate + b"\0"),
-    Row("trailing-certificate", "followed by its issuer's", CHAIN.certificate + CHAIN.cabundle[-1][:200]),
+    Row("trailing-certificate", "followed by the beginning of its issuer's", CHAIN.certificate + CHAIN.cabundle[-1][:200]),
     expect="document.certificate",
     rule="attacks 45; AWS attestation process 3.1",
     effect="What follows the certificate is read by one program and not by the next.",

@@ -117,8 +117,8 @@ def pcr0_value_in_pcr16() -> Case:
 
 
 @family(
-    Row("16", "PCR16 as extended by the code", 16),
-    Row("31", "PCR31, the last there is", 31),
+    Row("16", "PCR16, which the code has extended,", 16),
+    Row("31", "PCR31, the last there is,", 31),
     expect=ACCEPT,
     rule="attacks 96; AWS Nitro Secure Module API",
     effect="Refused, what an enclave measures itself cannot be used.",

@@ -96,7 +96,7 @@ def changed(signature: bytes) -> Case:
 @vector(expect="signature.invalid", rule="attacks 17; RFC 9052 section 4.4", effect="Claims can be changed on the way.")
 def payload_bit_flipped() -> Case:
     """One bit of user_data has been flipped after signing."""
-    flipped = PAYLOAD.replace(b"NEVER_TRUST: user data", b"NEVER_TRUST: user datb")
+    flipped = PAYLOAD.replace(b"NEVER_TRUST: user data", b"NEVER_TRUST: user datc")
     return Case(doc=envelope(flipped, message=MESSAGE).encode())
 
 
@@ -136,16 +136,16 @@ def of_an_earlier_document() -> Case:
 
 
 @family(
-    Row("context-signature", 'the context "Signature", that of COSE_Sign', sig_structure(PAYLOAD, context="Signature")),
-    Row("context-counter", 'the context "CounterSignature"', sig_structure(PAYLOAD, context="CounterSignature")),
-    Row("context-counter0", 'the context "CounterSignature0"', sig_structure(PAYLOAD, context="CounterSignature0")),
-    Row("context-mac0", 'the context "MAC0"', sig_structure(PAYLOAD, context="MAC0")),
-    Row("context-lower-case", 'the context "signature1"', sig_structure(PAYLOAD, context="signature1")),
-    Row("external-data", "external data", sig_structure(PAYLOAD, external=b"external")),
-    Row("external-nonce", "the nonce as external data", sig_structure(PAYLOAD, external=bytes(range(0x40, 0x60)))),
-    Row("empty-header", "an empty protected header", sig_structure(PAYLOAD, protected=b"")),
-    Row("empty-map-header", "an empty map as protected header", sig_structure(PAYLOAD, protected=b"\xa0")),
-    Row("es256-header", "a protected header that names ES256", sig_structure(PAYLOAD, protected=bytes.fromhex("a10126"))),
+    Row("context-signature", 'a Sig_structure with the context "Signature", that of COSE_Sign', sig_structure(PAYLOAD, context="Signature")),
+    Row("context-counter", 'a Sig_structure with the context "CounterSignature"', sig_structure(PAYLOAD, context="CounterSignature")),
+    Row("context-counter0", 'a Sig_structure with the context "CounterSignature0"', sig_structure(PAYLOAD, context="CounterSignature0")),
+    Row("context-mac0", 'a Sig_structure with the context "MAC0"', sig_structure(PAYLOAD, context="MAC0")),
+    Row("context-lower-case", 'a Sig_structure with the context "signature1"', sig_structure(PAYLOAD, context="signature1")),
+    Row("external-data", "a Sig_structure with external data", sig_structure(PAYLOAD, external=b"external")),
+    Row("external-nonce", "a Sig_structure with the nonce as external data", sig_structure(PAYLOAD, external=bytes(range(0x40, 0x60)))),
+    Row("empty-header", "a Sig_structure with an empty protected header", sig_structure(PAYLOAD, protected=b"")),
+    Row("empty-map-header", "a Sig_structure with an empty map as protected header", sig_structure(PAYLOAD, protected=b"\xa0")),
+    Row("es256-header", "a Sig_structure with a protected header that names ES256", sig_structure(PAYLOAD, protected=bytes.fromhex("a10126"))),
     Row("five-items", "a Sig_structure with an empty header of a signer", cbor.encode(["Signature1", ES384, b"", b"", PAYLOAD])),
     Row("payload-alone", "the payload alone", PAYLOAD),
     Row("wrapped-payload", "the payload's byte string alone", cbor.encode(PAYLOAD)),
@@ -158,7 +158,7 @@ def of_an_earlier_document() -> Case:
     effect="A signature made for another purpose passes for an attestation.",
 )  # fmt: skip
 def over(message: bytes) -> Case:
-    """The leaf has signed {} instead."""
+    """What the leaf has signed is {}."""
     return Case(doc=envelope(PAYLOAD, message=message).encode())
 
 
