@@ -69,10 +69,10 @@ def nitrotpm_pcr_count_empty() -> Case:
 @family(
     Row("32", "32", 32),
     Row("255", "255", 255),
-    Row("256", "256, which is 0 in one byte,", 256),
-    Row("2-32", "2^32, which is 0 in four bytes,", 1 << 32),
+    Row("256", "256, which is 0 in one byte", 256),
+    Row("2-32", "2^32, which is 0 in four bytes", 1 << 32),
     Row("2-64", "2^64 - 1", (1 << 64) - 1),
-    Row("minus-one", "-1, the last one in some languages,", -1),
+    Row("minus-one", "-1, the last one in some languages", -1),
     Row("minus-2-64", "-2^64", -(1 << 64)),
     Row("text", 'the text "16"', "16"),
     Row("text-name", 'the text "PCR16"', "PCR16"),
