@@ -23,6 +23,7 @@ b'key made in the enclave'
 ['measurements', 'user_data']
 """
 
+from nitro_attest._ecdsa import SignatureBackend, signature_backend, use_signature_backend
 from nitro_attest._verifier import read_unverified, verify
 from nitro_attest.document import Claims, DocumentKind, Pcrs, UnverifiedDocument
 from nitro_attest.errors import (
@@ -78,6 +79,7 @@ __all__ = [
     "Present",
     "Reason",
     "Sha384",
+    "SignatureBackend",
     "StaleDocumentError",
     "TimestampOnly",
     "TrustAnchor",
@@ -86,5 +88,7 @@ __all__ = [
     "VerificationError",
     "Waiver",
     "read_unverified",
+    "signature_backend",
+    "use_signature_backend",
     "verify",
 ]

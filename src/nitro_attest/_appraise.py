@@ -6,9 +6,8 @@ skipped, a mismatch that hides another one, or an expected nonce in an error.
 
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, assert_never, final
+from typing import Final, NamedTuple, assert_never, final
 
 from nitro_attest.document import Claims, UnverifiedDocument
 from nitro_attest.errors import Failure, Reason, refusal, refused, shown
@@ -31,8 +30,7 @@ from nitro_attest.roots import TrustAnchor
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authenticated:
+class Authenticated(NamedTuple):
     """Hold a document whose chain and signature are good, under which anchor and until when, and the call's own values."""
 
     document: UnverifiedDocument
@@ -44,8 +42,7 @@ class Authenticated:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """Hold what one rule found: failures, or none and the checks it was told to leave out."""
 
     failures: tuple[Failure, ...] = ()
@@ -80,10 +77,10 @@ def appraise(authenticated: Authenticated, policy: Policy) -> AttestationResult:
 
     """
     findings = [judge(policy, authenticated) for judge in APPRAISAL.values()]
-    for family in ("chain.", "document.", "freshness.", "policy."):
-        failures = [f for finding in findings for f in finding.failures if f.reason.startswith(family)]
-        if failures:
-            raise refusal(*failures)
+    failures = [failure for finding in findings for failure in finding.failures]
+    for family in ("chain.", "document.", "freshness.", "policy.") if failures else ():
+        if first := [failure for failure in failures if failure.reason.startswith(family)]:
+            raise refusal(*first)
     (matched,) = (finding.matched for finding in findings if finding.matched is not None)
     document = authenticated.document
     return AttestationResult(
@@ -230,19 +227,22 @@ def _judge_pcrs(
     failures: list[Failure] = []
     waivers: list[Waiver] = []
     for index, field, rule in pcr_rules(measurements):
-        subject = f"PCR{index} ({measurements.label})"
         match rule:
             case NotChecked(because):
                 waivers.append(Waiver(field, because))
             case Sha384(expected):
                 value = document.pcrs.get(index)
                 if value is None:
-                    failures.append(Failure(Reason.POLICY_PCR_ABSENT, subject, expected.hex(), "absent"))
+                    failures.append(_differs(Reason.POLICY_PCR_ABSENT, index, measurements.label, expected, "absent"))
                 elif not hmac.compare_digest(value, expected):
-                    failures.append(Failure(Reason.POLICY_PCR_MISMATCH, subject, expected.hex(), value.hex()))
+                    failures.append(_differs(Reason.POLICY_PCR_MISMATCH, index, measurements.label, expected, value.hex()))
             case _:
                 assert_never(rule)
     return tuple(failures), tuple(waivers)
+
+
+def _differs(reason: Reason, index: int, label: str, expected: bytes, found: str) -> Failure:
+    return Failure(reason, f"PCR{index} ({label})", expected.hex(), found)
 
 
 APPRAISAL: Final[Mapping[str, Callable[[Policy, Authenticated], Finding]]] = {

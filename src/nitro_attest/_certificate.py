@@ -4,16 +4,14 @@ DER and a role come in, the few facts a chain is judged by go out. Checked here 
 never its signature, its place in a chain, or a time.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Final, TypeVar, final
+from typing import Final, NamedTuple, final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.x509.oid import ExtensionOID, NameOID
 
-from nitro_attest import _der, _ecdsa
+from nitro_attest import _der, _ecdsa, _extensions
 from nitro_attest.errors import Reason, refused
 
 _VERSION_3: Final = bytes.fromhex("a003020102")  # RFC 5280 4.1.2.1: [0] INTEGER 2
@@ -28,30 +26,8 @@ _FIRST_GENERALIZED_YEAR: Final = 2050
 _MAX_SERIAL_OCTETS: Final = 21  # RFC 5280 4.1.2.2 says 20; genuine serials of 20 random octets need a leading zero
 _EMPTY_NAME: Final = b"\x30\x00"
 
-# RFC 5280 section 4.2: an extension that is critical must be understood; these two are.
-_UNDERSTOOD: Final = frozenset({ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE})
-# Each narrows what a certificate may be used for in a way AWS's profile has no use for: refused rather than half understood.
-_REFUSED: Final = frozenset(
-    {
-        ExtensionOID.NAME_CONSTRAINTS,
-        ExtensionOID.POLICY_CONSTRAINTS,
-        ExtensionOID.POLICY_MAPPINGS,
-        ExtensionOID.INHIBIT_ANY_POLICY,
-        ExtensionOID.EXTENDED_KEY_USAGE,
-    }
-)
-
-# What `cryptography` answers to names and extensions it can't read. It warns of some it can, such as a common name of more than
-# 64 characters; where the relying party makes warnings errors, that is a refusal like any other.
-_UNREADABLE_NAME: Final = (ValueError, TypeError, UserWarning)
-_UNREADABLE_EXTENSIONS: Final = (  # KeyError: a TLS feature without a name
-    *_UNREADABLE_NAME,
-    KeyError,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-)
-
-_ExtensionT = TypeVar("_ExtensionT", bound=x509.ExtensionType)
+_COMMON_NAME: Final = bytes.fromhex("0603550403")  # X.520: 2.5.4.3
+_TEXT_TAGS: Final = (0x0C, 0x13)  # RFC 5280 4.1.2.4: UTF8String or PrintableString
 
 
 @final
@@ -63,11 +39,10 @@ class Role(Enum):
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """Hold what a chain is judged by. Names and the key are the certificate's own DER."""
+class Certificate(NamedTuple):
+    """Hold what a chain is judged by: plain values, fit to be remembered. Names and the key are the certificate's own DER."""
 
-    parsed: x509.Certificate
+    der: bytes
     issuer: bytes
     subject: bytes
     public_key: bytes
@@ -90,11 +65,9 @@ def read_certificate(der: bytes, role: Role, place: str) -> Certificate:
         elements = _split(der)
     except _der.DerError as exc:
         raise refused(Reason.CHAIN_CERTIFICATE, place) from exc
-    _, serial, inner_algorithm, issuer, validity, subject, public_key, outer_algorithm = elements
-    if (
-        not 1 <= serial.end - serial.content <= _MAX_SERIAL_OCTETS
-        or not int.from_bytes(der[serial.content : serial.end], "big", signed=True) > 0
-    ):
+    outer_algorithm, _, serial, inner_algorithm, issuer, validity, subject, public_key, *extended = elements
+    number = int.from_bytes(der[serial.content : serial.end], "big", signed=True)
+    if serial.end - serial.content > _MAX_SERIAL_OCTETS or number <= 0:
         raise refused(Reason.CHAIN_CERTIFICATE, f"{place}: serial number")
     if not inner_algorithm.encoded(der) == outer_algorithm.encoded(der) == _ECDSA_WITH_SHA384:
         raise refused(Reason.CHAIN_ALGORITHM, place, "ecdsa-with-SHA384")
@@ -106,53 +79,56 @@ def read_certificate(der: bytes, role: Role, place: str) -> Certificate:
     parsed = _parse(der, place)
     not_before, not_after = _read_times(der, validity, parsed, place)
     _check_signature_form(parsed, place)
-    extensions = _read_extensions(parsed, place)
-    path_length = _check_constraints(extensions, role, place)
-    _check_key_usage(extensions, role, place)
+    extensions = _extensions.read_extensions(der, extended[0] if extended else None, place)
+    path_length = _extensions.read_authority(extensions, place) if role is Role.AUTHORITY else None
+    if role is Role.LEAF:
+        _extensions.check_leaf(extensions, place)
     return Certificate(
-        parsed,
+        der,
         issuer.encoded(der),
         subject.encoded(der),
         spki,
         not_before,
         not_after,
         path_length,
-        *_key_identifiers(extensions, place),
+        *_extensions.read_key_identifiers(extensions, place),
     )
 
 
 def common_name(certificate: Certificate, place: str) -> str:
-    """Return the one common name of the subject.
+    """Return the one common name of the subject, in ASCII.
 
     Raises:
-        UntrustedDocumentError: `chain.subject` if there is none, more than one, or the subject can't be read.
+        UntrustedDocumentError: `chain.subject` if there is none, more than one, or it is of another form.
 
     """
+    subject = certificate.subject
     try:
-        names = [attribute.value for attribute in certificate.parsed.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    except _UNREADABLE_NAME as exc:
-        raise refused(Reason.CHAIN_SUBJECT, place) from exc
-    if len(names) != 1 or not isinstance(names[0], str):
-        raise refused(Reason.CHAIN_SUBJECT, place, "one common name")
-    return names[0]
+        sets = _der.children(subject, _der.read_element(subject, 0, len(subject)))
+        attributes = [_der.children(subject, part) for found in sets for part in _der.children(subject, found)]
+        (text,) = (text for kind, text in attributes if kind.encoded(subject) == _COMMON_NAME and text.tag in _TEXT_TAGS)
+        if sum(kind.encoded(subject) == _COMMON_NAME for kind, _ in attributes) == 1:
+            return subject[text.content : text.end].decode("ascii")
+    except (_der.DerError, ValueError) as exc:
+        raise refused(Reason.CHAIN_SUBJECT, place, "one common name") from exc
+    raise refused(Reason.CHAIN_SUBJECT, place, "one common name")
 
 
 def _split(der: bytes) -> list[_der.Element]:
-    """Return the seven leading fields of the TBSCertificate and the outer signature algorithm (RFC 5280 section 4.1).
+    """Return the outer signature algorithm and the fields of the TBSCertificate (RFC 5280 section 4.1), seven or eight.
 
     Unique identifiers are refused: RFC 5280 4.1.2.8 forbids them, and no genuine certificate has one.
     """
-    outer = _der.read_element(der, 0, len(der))
-    if outer.tag != _der.SEQUENCE or outer.end != len(der):
-        raise _der.DerError
-    parts = _der.children(der, outer)
-    if bytes(part.tag for part in parts) != _CERTIFICATE_TAGS or not der.startswith(_NO_UNUSED_BITS, parts[2].content):
+    parts = _der.children(der, _der.read_element(der, 0, len(der)))
+    if der[0] != _der.SEQUENCE or bytes(part.tag for part in parts) != _CERTIFICATE_TAGS:
         raise _der.DerError
     fields = _der.children(der, parts[0])
     tags = bytes(field.tag for field in fields)
     if tags not in {_TBS_TAGS, _TBS_TAGS + _EXTENSIONS_TAG} or fields[0].encoded(der) != _VERSION_3:
         raise _der.DerError
-    return [*fields[: len(_TBS_TAGS)], parts[1]]
+    if parts[2].end != len(der) or not der.startswith(_NO_UNUSED_BITS, parts[2].content):
+        raise _der.DerError
+    return [parts[1], *fields]
 
 
 def _parse(der: bytes, place: str) -> x509.Certificate:
@@ -183,56 +159,3 @@ def _check_signature_form(parsed: x509.Certificate, place: str) -> None:
         raise refused(Reason.CHAIN_SIGNATURE, place) from exc
     if not _ecdsa.are_in_range(r, s):
         raise refused(Reason.CHAIN_SIGNATURE, place)
-
-
-def _read_extensions(parsed: x509.Certificate, place: str) -> x509.Extensions:
-    try:
-        extensions = parsed.extensions
-    except _UNREADABLE_EXTENSIONS as exc:
-        raise refused(Reason.CHAIN_EXTENSION, place) from exc
-    for extension in extensions:
-        if extension.oid in _REFUSED or (extension.critical and extension.oid not in _UNDERSTOOD):
-            raise refused(Reason.CHAIN_EXTENSION, f"{place}: {extension.oid.dotted_string}")
-    return extensions
-
-
-def _find(extensions: x509.Extensions, kind: type[_ExtensionT]) -> x509.Extension[_ExtensionT] | None:
-    try:
-        return extensions.get_extension_for_class(kind)
-    except x509.ExtensionNotFound:
-        return None
-
-
-def _check_constraints(extensions: x509.Extensions, role: Role, place: str) -> int | None:
-    found = _find(extensions, x509.BasicConstraints)
-    if role is Role.LEAF:
-        if found is None or found.value.ca or not found.critical:
-            raise refused(Reason.CHAIN_EXTENSION, f"{place}: basicConstraints", "critical, not a CA")
-        return None
-    if found is None or not found.value.ca:
-        raise refused(Reason.CHAIN_NOT_A_CA, place)
-    if not found.critical:
-        raise refused(Reason.CHAIN_EXTENSION, f"{place}: basicConstraints", "critical")
-    return found.value.path_length
-
-
-def _check_key_usage(extensions: x509.Extensions, role: Role, place: str) -> None:
-    found = _find(extensions, x509.KeyUsage)
-    if role is Role.LEAF:
-        if found is None or not found.value.digital_signature or found.value.key_cert_sign:
-            raise refused(Reason.CHAIN_KEY_USAGE, place, "digitalSignature without keyCertSign")
-    elif found is None or not found.value.key_cert_sign:
-        raise refused(Reason.CHAIN_KEY_USAGE, place, "keyCertSign")
-
-
-def _key_identifiers(extensions: x509.Extensions, place: str) -> tuple[bytes | None, bytes | None]:
-    """Return the identifiers of the own and of the issuer's key; an issuer may be named by its key's identifier only."""
-    own = _find(extensions, x509.SubjectKeyIdentifier)
-    issuers = _find(extensions, x509.AuthorityKeyIdentifier)
-    if issuers is not None and (
-        issuers.value.key_identifier is None
-        or issuers.value.authority_cert_issuer is not None
-        or issuers.value.authority_cert_serial_number is not None
-    ):
-        raise refused(Reason.CHAIN_EXTENSION, f"{place}: authorityKeyIdentifier", "a key identifier alone")
-    return (own.value.digest if own else None), (issuers.value.key_identifier if issuers else None)

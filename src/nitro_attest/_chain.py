@@ -3,18 +3,24 @@
 The leaf, the bundle, the anchor, a time and the module's name come in; the leaf's key and the end of the chain's validity go
 out. First AWS's own rules, which leave exactly one possible path; then RFC 5280 path validation by `cryptography` on that path.
 Never: path building, a certificate that is not part of the path, a signature check on a chain that one of the rules refuses.
+
+What has been proven from the root down, and holds whatever the time, is remembered by its exact bytes: which bundles
+are good and which leaves are good under each. So a known leaf costs no signature check, and a new one under a known
+bundle costs one: the bundle's last authority is its anchor. Whose name the leaf bears and whether every certificate is
+valid now is asked every time.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
 from cryptography import x509
 from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store
 from cryptography.x509.verification import VerificationError as PathError
 
 from nitro_attest._certificate import Certificate, Role, common_name, read_certificate
+from nitro_attest._memo import Memo
 from nitro_attest.errors import Reason, refused
 from nitro_attest.roots import TrustAnchor
 
@@ -27,13 +33,35 @@ _LEAF_RULES: Final = (
 )
 
 
+MAX_KNOWN_HOSTS: Final = 1024  # 8 kB each with one leaf and certificates of AWS's sizes, so 8 MB; 44 MB if all are the largest
+MAX_KNOWN_LEAVES: Final = 8  # for each host: it runs 4 enclaves at most, and each has one leaf for up to 3 hours
+
+
 @final
-@dataclass(frozen=True, slots=True)
-class TrustedLeaf:
+class TrustedLeaf(NamedTuple):
     """Hold the key that may sign the document, and the last second in which every certificate is valid."""
 
     public_key: bytes
     valid_until: datetime
+
+
+@final
+class _Leaf(NamedTuple):
+    """Hold a leaf and the common name of its subject."""
+
+    certificate: Certificate
+    common_name: str
+
+
+@final
+class _Host(NamedTuple):
+    """Hold the authorities of a bundle that is proven, and the leaves proven under them: no host can push out another's."""
+
+    authorities: tuple[Certificate, ...]
+    leaves: Memo[bytes, _Leaf]
+
+
+_KNOWN_HOSTS: Final[Memo[tuple[bytes, ...], _Host]] = Memo(MAX_KNOWN_HOSTS)  # by the whole bundle, the root included
 
 
 def check_chain(
@@ -47,23 +75,47 @@ def check_chain(
     """
     if cabundle[0] != anchor.certificate:
         raise refused(Reason.CHAIN_UNKNOWN_ROOT, "cabundle[0]", f"the root {anchor.name!r}")
-    authorities = [read_certificate(der, Role.AUTHORITY, _place(index)) for index, der in enumerate(cabundle)]
-    leaf = read_certificate(leaf_der, Role.LEAF, _LEAF)
-    chain = [*authorities, leaf]
-    _check_links(chain)
-    _check_path_lengths(authorities)
-    if not common_name(leaf, _LEAF).startswith(f"{module_id}."):
+    host = _KNOWN_HOSTS.recall(cabundle)
+    authorities = _read_authorities(cabundle) if host is None else host.authorities
+    known_leaf = None if host is None else host.leaves.recall(leaf_der)
+    leaf = known_leaf or _read_leaf(leaf_der, authorities)
+    if not leaf.common_name.startswith(f"{module_id}."):
         raise refused(Reason.CHAIN_SUBJECT, _LEAF, "a common name that begins with the module_id")
+    chain = (*authorities, leaf.certificate)
     _check_validity(chain, now)
-    _check_path(chain, now)
-    return TrustedLeaf(leaf.public_key, min(certificate.not_after for certificate in chain))
+    if known_leaf is None:
+        _check_path(chain if host is None else chain[-2:], now)
+        _remember(leaf, authorities)
+    return TrustedLeaf(leaf.certificate.public_key, min(certificate.not_after for certificate in chain))
+
+
+def _read_authorities(cabundle: tuple[bytes, ...]) -> tuple[Certificate, ...]:
+    return tuple(read_certificate(der, Role.AUTHORITY, _place(index)) for index, der in enumerate(cabundle))
+
+
+def _read_leaf(der: bytes, authorities: tuple[Certificate, ...]) -> _Leaf:
+    """Read the leaf and hold the whole chain to the rules that need neither a time nor a signature check."""
+    certificate = read_certificate(der, Role.LEAF, _LEAF)
+    _check_links((*authorities, certificate))
+    _check_path_lengths(authorities)
+    return _Leaf(certificate, common_name(certificate, _LEAF))
+
+
+def _remember(leaf: _Leaf, authorities: tuple[Certificate, ...]) -> None:
+    """Remember what every check has just proven, from the root down."""
+    cabundle = tuple(authority.der for authority in authorities)
+    host = _KNOWN_HOSTS.recall(cabundle)
+    if host is None:
+        host = _Host(authorities, Memo(MAX_KNOWN_LEAVES))
+        _KNOWN_HOSTS.remember(cabundle, host)
+    host.leaves.remember(leaf.certificate.der, leaf)
 
 
 def _place(index: int) -> str:
     return f"cabundle[{index}]"
 
 
-def _check_links(chain: list[Certificate]) -> None:
+def _check_links(chain: Sequence[Certificate]) -> None:
     """Hold every certificate to the one before it; with distinct subjects there is one path and nothing to search."""
     for index, (issuer, issued) in enumerate(pairwise(chain), start=1):
         place = _place(index) if issued is not chain[-1] else _LEAF
@@ -76,7 +128,7 @@ def _check_links(chain: list[Certificate]) -> None:
         raise refused(Reason.CHAIN_ISSUER, "cabundle", "a subject no other certificate has")
 
 
-def _check_path_lengths(authorities: list[Certificate]) -> None:
+def _check_path_lengths(authorities: Sequence[Certificate]) -> None:
     """Refuse an authority with more authorities under it than it allows (RFC 5280 4.2.1.9)."""
     for index, authority in enumerate(authorities):
         below = len(authorities) - 1 - index
@@ -85,26 +137,27 @@ def _check_path_lengths(authorities: list[Certificate]) -> None:
             raise refused(Reason.CHAIN_PATH_LENGTH, _place(index), allowed, str(below))
 
 
-def _check_validity(chain: list[Certificate], now: datetime) -> None:
+def _check_validity(chain: Sequence[Certificate], now: datetime) -> None:
     """Hold every certificate to `now`, both ends included, in whole seconds (RFC 5280 4.1.2.5)."""
     second = now.replace(microsecond=0)
     for index, certificate in enumerate(chain):
+        if certificate.not_before <= second <= certificate.not_after:
+            continue
         place = _place(index) if certificate is not chain[-1] else _LEAF
         if second < certificate.not_before:
             expected = f"not before {certificate.not_before.isoformat()}"
             raise refused(Reason.CHAIN_NOT_YET_VALID, place, expected, second.isoformat())
-        if second > certificate.not_after:
-            expected = f"not after {certificate.not_after.isoformat()}"
-            raise refused(Reason.CHAIN_EXPIRED, place, expected, second.isoformat())
+        expected = f"not after {certificate.not_after.isoformat()}"
+        raise refused(Reason.CHAIN_EXPIRED, place, expected, second.isoformat())
 
 
-def _check_path(chain: list[Certificate], now: datetime) -> None:
-    """Validate the path as RFC 5280 section 6 says.
+def _check_path(chain: Sequence[Certificate], now: datetime) -> None:
+    """Validate the path as RFC 5280 section 6 says; its first certificate is the anchor.
 
     Every rule but the signatures has been checked above, certificate by certificate, so a refusal here is a signature that the
     certificate before did not make. It is not looked for again: that would cost further signature checks.
     """
-    root, *others, leaf = (certificate.parsed for certificate in chain)
+    root, *others, leaf = (x509.load_der_x509_certificate(certificate.der) for certificate in chain)
     verifier = (
         PolicyBuilder()
         .store(Store([root]))

@@ -4,8 +4,7 @@ Bytes come in; the payload, still unverified, and the 96-byte signature go out. 
 algorithm chosen by the document, a payload re-encoded before its signature is checked.
 """
 
-from dataclasses import dataclass
-from typing import Final, cast, final
+from typing import Final, NamedTuple, cast, final
 
 import cbor2
 
@@ -24,8 +23,7 @@ _SIGN1_ITEMS: Final = 4
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """Hold the two parts of a COSE_Sign1 that vary. Nothing in it is verified."""
 
     payload: bytes

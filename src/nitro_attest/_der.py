@@ -4,14 +4,15 @@ Bytes and a range come in, the elements' tags and ranges go out. Never: a long-f
 an element that ends beyond its range. What the elements mean is not decided here.
 """
 
-from dataclasses import dataclass
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
 SEQUENCE: Final = 0x30
 
 _LONG_TAG: Final = 0x1F  # X.690 8.1.2.4: the tag number follows in further octets
-_ONE_LENGTH_OCTET: Final = 0x81
-_TWO_LENGTH_OCTETS: Final = 0x82  # 65,535 bytes; a certificate here has at most 1,024
+_MAX_SHORT_LENGTH: Final = 0x7F  # X.690 8.1.3.4
+# X.690 8.1.3.5: the length octets that follow, and the least length they may hold (10.1: the shortest form). Two octets reach
+# 65,535 bytes; a certificate here has at most 1,024.
+_LONG_LENGTHS: Final = {0x81: (1, 0x80), 0x82: (2, 0x100)}
 
 
 class DerError(Exception):
@@ -19,8 +20,7 @@ class DerError(Exception):
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):
     """Locate one element: its tag octet, and the offsets of its first octet, of its content, and of what follows it."""
 
     tag: int
@@ -46,16 +46,18 @@ def read_element(data: bytes, start: int, limit: int) -> Element:
     tag, length = data[start], data[start + 1]
     if tag & _LONG_TAG == _LONG_TAG:
         raise DerError
-    if length >= _ONE_LENGTH_OCTET - 1:
-        octets = {_ONE_LENGTH_OCTET: 1, _TWO_LENGTH_OCTETS: 2}.get(length, 0)
-        shortest = 0x80 if octets == 1 else 0x100
+    if length > _MAX_SHORT_LENGTH:
+        if length not in _LONG_LENGTHS:
+            raise DerError
+        octets, shortest = _LONG_LENGTHS[length]
         length = int.from_bytes(data[content : content + octets], "big")
         content += octets
-        if not octets or length < shortest:
+        if length < shortest:
             raise DerError
-    if content + length > limit:
+    end = content + length
+    if end > limit:
         raise DerError
-    return Element(tag, start, content, content + length)
+    return Element(tag, start, content, end)
 
 
 def children(data: bytes, parent: Element) -> list[Element]:

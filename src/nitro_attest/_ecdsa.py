@@ -1,16 +1,21 @@
 """Answer one question: whether an ES384 signature is good (RFC 9053 section 2.1, FIPS 186-5).
 
 A P-384 key as DER SubjectPublicKeyInfo, a 96-byte `r || s` and the signed bytes come in, yes or no goes out. This is
-the one seam behind which another implementation of P-384 can be put. High s is accepted: half of AWS's signatures have
-it.
+the one seam behind which there is more than one implementation of P-384; all that is not curve arithmetic is decided before
+it, so that they can't differ. High s is accepted: half of AWS's signatures have it.
 """
 
-from typing import Final
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from hashlib import sha384
+from typing import Final, TypeAlias, final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA384
+
+from nitro_attest.errors import PolicyError
 
 SIGNATURE_BYTES: Final = 96  # RFC 9053 section 2.1: r and s of 48 bytes each
 P384_ORDER: Final = int(  # FIPS 186-5 via SP 800-186 section 3.2.1.4
@@ -21,7 +26,46 @@ SPKI_PREFIX: Final = bytes.fromhex(
 )  # RFC 5480: ecPublicKey, secp384r1, 97 bytes
 SPKI_BYTES: Final = len(SPKI_PREFIX) + 97  # RFC 5480 section 2.2: 0x04, x and y of 48 bytes each
 
-_ALGORITHM: Final = ec.ECDSA(SHA384())
+
+@final
+class SignatureBackend(StrEnum):
+    """Name an implementation of P-384 for the signatures of documents; certificates are always checked by `cryptography`.
+
+    `AWS_LC` (`awscrt`, the extra `aws-lc`) is the faster one but keeps other threads waiting meanwhile: for processes that
+    verify one document at a time. `CRYPTOGRAPHY` (OpenSSL) lets other threads run: for many threads in one process.
+    """
+
+    AWS_LC = "aws-lc"
+    CRYPTOGRAPHY = "cryptography"
+
+
+_Check: TypeAlias = Callable[[bytes, bytes, bytes], bool]
+"""Say whether the key (an approved SubjectPublicKeyInfo) made the signature (DER, r and s in range) over the message."""
+
+_choice: tuple[SignatureBackend, _Check] | None = None
+
+
+def signature_backend() -> SignatureBackend:
+    """Return what checks the signatures of documents in this process: AWS-LC if it is installed, unless told otherwise."""
+    return _chosen()[0]
+
+
+def use_signature_backend(backend: SignatureBackend) -> None:
+    """Choose what checks the signatures of documents in this process. Call it at start, before the first `verify`.
+
+    No verdict depends on it, only speed.
+
+    Raises:
+        PolicyError: `backend` is no `SignatureBackend`, or its package is not installed.
+
+    """
+    global _choice  # noqa: PLW0603 - the one setting of the process, replaced as a whole
+    if type(backend) is not SignatureBackend:
+        raise PolicyError("signature_backend", "expected a SignatureBackend")
+    try:
+        _choice = backend, _BUILDERS[backend]()
+    except ImportError as exc:
+        raise PolicyError("signature_backend", "not installed: pip install nitro-attest[aws-lc]") from exc
 
 
 def is_public_key(spki: bytes) -> bool:
@@ -43,11 +87,8 @@ def is_good_signature(spki: bytes, signature: bytes, message: bytes) -> bool:
     s = int.from_bytes(signature[48:], "big")
     if not are_in_range(r, s):
         return False
-    try:
-        _load(spki).verify(encode_dss_signature(r, s), message, _ALGORITHM)
-    except InvalidSignature:
-        return False
-    return True
+    _, check = _chosen()
+    return check(spki, encode_dss_signature(r, s), message)
 
 
 def are_in_range(r: int, s: int) -> bool:
@@ -57,3 +98,43 @@ def are_in_range(r: int, s: int) -> bool:
 
 def _load(spki: bytes) -> ec.EllipticCurvePublicKey:
     return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP384R1(), spki[len(SPKI_PREFIX) :])
+
+
+def _chosen() -> tuple[SignatureBackend, _Check]:
+    """Return the choice of this process; if the application has made none, AWS-LC if it is installed."""
+    global _choice  # noqa: PLW0603 - as above
+    if _choice is None:
+        try:
+            _choice = SignatureBackend.AWS_LC, _aws_lc()
+        except ImportError:
+            _choice = SignatureBackend.CRYPTOGRAPHY, _cryptography()
+    return _choice
+
+
+def _aws_lc() -> _Check:
+    # An extra and a long import, so not above; its annotations are inline, but it has no py.typed.
+    from awscrt.crypto import EC  # noqa: PLC0415 # pyright: ignore[reportMissingTypeStubs] - see above
+
+    def check(spki: bytes, signature: bytes, message: bytes) -> bool:
+        return EC.new_key_from_der_data(spki).verify(sha384(message).digest(), signature) is True
+
+    return check
+
+
+def _cryptography() -> _Check:
+    algorithm = ec.ECDSA(SHA384())  # made here because its making is a long import
+
+    def check(spki: bytes, signature: bytes, message: bytes) -> bool:
+        try:
+            _load(spki).verify(signature, message, algorithm)
+        except InvalidSignature:
+            return False
+        return True
+
+    return check
+
+
+_BUILDERS: Final[Mapping[SignatureBackend, Callable[[], _Check]]] = {
+    SignatureBackend.AWS_LC: _aws_lc,
+    SignatureBackend.CRYPTOGRAPHY: _cryptography,
+}

@@ -147,7 +147,7 @@ def read_payload(payload: bytes) -> UnverifiedDocument:
         public_key=_read_optional(fields, "public_key"),
         user_data=_read_optional(fields, "user_data"),
         nonce=_read_optional(fields, "nonce"),
-        unknown_fields=tuple(sorted(fields.keys() - _KNOWN)),
+        unknown_fields=() if fields.keys() <= _KNOWN else tuple(sorted(fields.keys() - _KNOWN)),
     )
 
 
@@ -161,7 +161,9 @@ def _typed(value: object, kind: type[_T], subject: str) -> _T:
 def _read_fields(payload: bytes) -> dict[str, object]:
     """Return the payload's map, with every mandatory field there and exactly one map of PCRs."""
     decoded = cast("dict[object, object]", _typed(_cbor.decode(payload, "payload"), dict, "payload"))
-    fields = {_typed(name, str, "name of a field"): value for name, value in decoded.items()}
+    for name in decoded:
+        _typed(name, str, "name of a field")
+    fields = cast("dict[str, object]", decoded)
     for name in _MANDATORY:
         if fields.get(name) is None:  # null counts as absent: genuine documents write absent optional fields as null
             raise refused(Reason.DOCUMENT_FIELD_MISSING, name)
@@ -178,15 +180,13 @@ def _read_pcrs(fields: dict[str, object]) -> tuple[DocumentKind, Pcrs]:
     values = cast("dict[object, object]", _typed(fields[name], dict, name))
     if not 1 <= len(values) <= MAX_PCRS:
         raise refused(Reason.DOCUMENT_PCR_COUNT, name, f"1 to {MAX_PCRS}", str(len(values)))
-    pcrs: dict[int, bytes] = {}
-    for index, value in values.items():
+    for index, digest in values.items():
         if type(index) is not int or not 0 <= index < MAX_PCRS:
             raise refused(Reason.DOCUMENT_PCR_INDEX, name, f"0 to {MAX_PCRS - 1}")
-        digest = _typed(value, bytes, f"{name}[{index}]")
-        if len(digest) != PCR_BYTES:
-            raise refused(Reason.DOCUMENT_PCR_LENGTH, f"{name}[{index}]", f"{PCR_BYTES} bytes", f"{len(digest)} bytes")
-        pcrs[index] = digest
-    return _KIND_OF_MAP[name], Pcrs(pcrs)
+        if type(digest) is not bytes or len(digest) != PCR_BYTES:
+            found = len(_typed(digest, bytes, f"{name}[{index}]"))
+            raise refused(Reason.DOCUMENT_PCR_LENGTH, f"{name}[{index}]", f"{PCR_BYTES} bytes", f"{found} bytes")
+    return _KIND_OF_MAP[name], Pcrs(cast("dict[int, bytes]", values))
 
 
 def _read_module_id(fields: dict[str, object], kind: DocumentKind) -> tuple[str, str]:

@@ -155,6 +155,14 @@ def test_the_leaf_names_the_module() -> None:
         assert _reason(_edited(LEAF, swap(subject=subject))) is Reason.CHAIN_SUBJECT
 
 
+def test_names_are_not_interpreted() -> None:
+    """A country of seven letters or a long common name makes cryptography's readers warn; only the bytes count here."""
+    country = der(forge.SET, der(SEQUENCE, bytes.fromhex("0603550406"), der(forge.PRINTABLE, b"Germany")))
+    long = f"{MODULE_ID}.{'x' * 200}"
+    subject = der(SEQUENCE, country, forge.name(long)[3:])
+    assert _check(_edited(LEAF, swap(subject=subject)))
+
+
 @pytest.mark.parametrize("place", range(1, 5))
 def test_every_signature_counts(place: int) -> None:
     """One certificate signed by a key that is not the one before it."""
@@ -409,7 +417,29 @@ ODD_EXTENSIONS: dict[str, Edit] = {
         extension(35, der(SEQUENCE, der(0x80, b"id"), NAME_IN_IDENTIFIER, der(0x82, b"\x01")))
     ),
     "issuer's key unnamed": _also(extension(35, der(SEQUENCE))),
-    "alternative name of a kind nobody reads": _also(extension(17, der(SEQUENCE, der(0xA3, der(SEQUENCE))))),
+    "alternative name with a tail": _also(extension(17, der(SEQUENCE) + b"\0")),
+    "access that is malformed": _also(der(SEQUENCE, der(OID, bytes.fromhex("2b06010505070101")), der(OCTETS, b"\x30\x01"))),
+    "key usage without bits": lambda spec: replace(
+        spec, extensions=(spec.extensions[0], extension(15, der(BITS, b"\0"), critical=True))
+    ),
+    "key usage that is empty": lambda spec: replace(
+        spec, extensions=(spec.extensions[0], extension(15, der(BITS), critical=True))
+    ),
+    "key usage with zeros at its end": lambda spec: replace(
+        spec, extensions=(spec.extensions[0], extension(15, der(BITS, b"\0\x04"), critical=True))
+    ),
+    "key usage of another type": lambda spec: replace(
+        spec, extensions=(spec.extensions[0], extension(15, der(OCTETS, b"\x02\x04"), critical=True))
+    ),
+    "own key of another type": _also(extension(14, der(BITS, b"\0id"))),
+    "own key with a tail": _also(extension(14, der(OCTETS, b"id") + b"\0")),
+    "path length of another type": lambda spec: _swap_first(spec, basic_constraints(CA, der(OCTETS, b"\0"))),
+    "path length not shortest": lambda spec: _swap_first(spec, basic_constraints(CA, der(INTEGER, b"\0\x01"))),
+    "path length of nine octets": lambda spec: _swap_first(spec, basic_constraints(CA, integer(1 << 64))),
+    "path length that is empty": lambda spec: _swap_first(spec, basic_constraints(CA, der(INTEGER))),
+    "basicConstraints with a third part": lambda spec: _swap_first(spec, basic_constraints(CA, integer(0), integer(0))),
+    "basicConstraints of another type": lambda spec: _swap_first(spec, extension(19, der(OCTETS, CA), critical=True)),
+    "basicConstraints cut short": lambda spec: _swap_first(spec, extension(19, b"\x30\x03\x01\x01", critical=True)),
     "alternative name that is malformed": _also(extension(17, b"\x30\x05")),
 }
 
@@ -433,6 +463,8 @@ def test_extensions_that_change_nothing(place: int) -> None:
         extension(31, distribution),
         OWN,
         extension(17, der(SEQUENCE, der(0x82, b"example.com"))),
+        der(SEQUENCE, der(OID, bytes.fromhex("2b06010505070118")), der(OCTETS, der(SEQUENCE, integer(99)))),
+        extension(32, der(SEQUENCE, der(0x16, b"no policies"))),
     )
     _check(_edited(place, edit))
 

@@ -1,0 +1,302 @@
+"""The document's signature: ES384 over the Sig_structure, by the leaf's key (RFC 9052 section 4.4, RFC 9053 section 2.1)."""
+
+from functools import cache
+from itertools import count
+from typing import Final
+
+from vectorgen.forge import cbor
+from vectorgen.forge.documents import (
+    CHAIN,
+    ES384,
+    MADE,
+    TPM_CHAIN,
+    enclave,
+    envelope,
+    milliseconds,
+    nitro_tpm,
+    sig_structure,
+)
+from vectorgen.forge.keys import (
+    NEVER_TRUST_INSTANCE,
+    NEVER_TRUST_ROOT,
+    NEVER_TRUST_STRANGER,
+    ORDER,
+    Key,
+    point_x,
+    raw,
+)
+from vectorgen.forge.policies import TPM_STANDARD
+from vectorgen.kit import ACCEPT, Case, Row, family, vector
+
+PAYLOAD: Final = cbor.encode(cbor.Open(enclave()))
+TPM_PAYLOAD: Final = cbor.encode(cbor.Open(nitro_tpm()))
+MESSAGE: Final = sig_structure(PAYLOAD)
+R, S = CHAIN.key.sign(MESSAGE)
+LARGEST: Final = (1 << 384) - 1
+HIGH_S: Final = max(S, ORDER - S)
+LOW_S: Final = min(S, ORDER - S)
+
+ANYONE_SIGNS = "Anyone can write documents that are believed."
+ECDSA_RULES = ("https://www.rfc-editor.org/rfc/rfc9053.html#section-2.1",)
+
+
+def signed(r: int, s: int) -> Case:
+    """Give the standard document with any signature."""
+    return Case(doc=envelope(PAYLOAD, signature=raw(r, s)).encode())
+
+
+@family(
+    Row("r-zero", "r is zero", (0, S)),
+    Row("s-zero", "s is zero", (R, 0)),
+    Row("both-zero", "r and s are zero", (0, 0)),
+    Row("r-order", "r is the order of the group", (ORDER, S)),
+    Row("s-order", "s is the order of the group", (R, ORDER)),
+    Row("r-above-order", "r is one more than the order", (ORDER + 1, S)),
+    Row("s-above-order", "s is one more than the order", (R, ORDER + 1)),
+    Row("both-order", "r and s are the order of the group", (ORDER, ORDER)),
+    Row("r-largest", "r is 48 bytes of ff", (LARGEST, S)),
+    Row("s-largest", "s is 48 bytes of ff", (R, LARGEST)),
+    Row("both-largest", "r and s are 48 bytes of ff", (LARGEST, LARGEST)),
+    Row("r-zero-s-one", "r is zero and s is one", (0, 1)),
+    Row("r-order-s-one", "r is the order and s is one", (ORDER, 1)),
+    Row("both-one", "r and s are one", (1, 1)),
+    expect="signature.invalid",
+    rule="attacks 13; FIPS 186-5 section 6.4.2 step 1",
+    effect="Some verifiers believe such a signature under every key: " + ANYONE_SIGNS[0].lower() + ANYONE_SIGNS[1:],
+    refs=("CVE-2022-21449",),
+)
+def range_of(numbers: tuple[int, int]) -> Case:
+    """In the signature {}."""
+    return signed(*numbers)
+
+
+@family(
+    Row("swapped", "has r and s in each other's place", raw(S, R)),
+    Row("little-endian", "has r and s in little-endian order", raw(R, S)[:48][::-1] + raw(R, S)[48:][::-1]),
+    Row("r-negated", "has n - r in the place of r", raw(ORDER - R, S)),
+    Row("first-bit", "has its first bit flipped", bytes([raw(R, S)[0] ^ 0x80]) + raw(R, S)[1:]),
+    Row("last-bit", "has its last bit flipped", raw(R, S)[:-1] + bytes([raw(R, S)[-1] ^ 1])),
+    Row("last-bit-of-r", "has the last bit of r flipped", raw(R ^ 1, S)),
+    expect="signature.invalid",
+    rule="attacks 13; RFC 9053 section 2.1",
+    effect=ANYONE_SIGNS,
+)
+def changed(signature: bytes) -> Case:
+    """The signature {}."""
+    return Case(doc=envelope(PAYLOAD, signature=signature).encode())
+
+
+@vector(expect="signature.invalid", rule="attacks 17; RFC 9052 section 4.4", effect="Claims can be changed on the way.")
+def payload_bit_flipped() -> Case:
+    """One bit of user_data has been flipped after signing."""
+    flipped = PAYLOAD.replace(b"NEVER_TRUST: user data", b"NEVER_TRUST: user datb")
+    return Case(doc=envelope(flipped, message=MESSAGE).encode())
+
+
+@vector(expect="signature.invalid", rule="attacks 17; RFC 9052 section 4.4", effect="Claims can be changed on the way.")
+def payload_pcr_swapped() -> Case:
+    """The value of PCR15 has been changed after signing, one that this policy does not pin."""
+    other = dict(enclave()["pcrs"] if isinstance(enclave()["pcrs"], dict) else {}) | {15: b"\x01" * 48}
+    return Case(doc=envelope(cbor.encode(cbor.Open(enclave(pcrs=other))), message=MESSAGE).encode())
+
+
+@vector(expect="signature.invalid", rule="attacks 17; RFC 9052 section 4.4", effect="What was signed is not what is read.")
+def signed_definite_sent_indefinite() -> Case:
+    """The signature covers the same map with definite length; the document carries it with indefinite length."""
+    return Case(doc=envelope(PAYLOAD, message=sig_structure(cbor.encode(enclave()))).encode())
+
+
+@vector(expect="signature.invalid", rule="attacks 17; RFC 9052 section 4.4", effect="What was signed is not what is read.")
+def signed_indefinite_sent_definite() -> Case:
+    """The signature covers the same map with indefinite length; the document carries it with definite length."""
+    return Case(doc=envelope(cbor.encode(enclave()), message=MESSAGE).encode())
+
+
+@vector(expect="signature.invalid", rule="attacks 17; RFC 9052 section 4.4", effect="What was signed is not what is read.")
+def signed_in_other_order() -> Case:
+    """The signature covers the same fields sorted by name; the document carries them in AWS's order."""
+    in_order = sig_structure(cbor.encode(cbor.Open(dict(sorted(enclave().items())))))
+    return Case(doc=envelope(PAYLOAD, message=in_order).encode())
+
+
+@vector(
+    expect="signature.invalid", rule="attacks 17", effect="A signature moved from one document to another carries over trust."
+)
+def of_an_earlier_document() -> Case:
+    """The signature is that of a document the same leaf signed one second earlier."""
+    earlier = cbor.encode(cbor.Open(enclave(timestamp=milliseconds(MADE) - 1000)))
+    return Case(doc=envelope(PAYLOAD, message=sig_structure(earlier)).encode())
+
+
+@family(
+    Row("context-signature", 'the context "Signature", that of COSE_Sign', sig_structure(PAYLOAD, context="Signature")),
+    Row("context-counter", 'the context "CounterSignature"', sig_structure(PAYLOAD, context="CounterSignature")),
+    Row("context-counter0", 'the context "CounterSignature0"', sig_structure(PAYLOAD, context="CounterSignature0")),
+    Row("context-mac0", 'the context "MAC0"', sig_structure(PAYLOAD, context="MAC0")),
+    Row("context-lower-case", 'the context "signature1"', sig_structure(PAYLOAD, context="signature1")),
+    Row("external-data", "external data", sig_structure(PAYLOAD, external=b"external")),
+    Row("external-nonce", "the nonce as external data", sig_structure(PAYLOAD, external=bytes(range(0x40, 0x60)))),
+    Row("empty-header", "an empty protected header", sig_structure(PAYLOAD, protected=b"")),
+    Row("empty-map-header", "an empty map as protected header", sig_structure(PAYLOAD, protected=b"\xa0")),
+    Row("es256-header", "a protected header that names ES256", sig_structure(PAYLOAD, protected=bytes.fromhex("a10126"))),
+    Row("five-items", "a Sig_structure with an empty header of a signer", cbor.encode(["Signature1", ES384, b"", b"", PAYLOAD])),
+    Row("payload-alone", "the payload alone", PAYLOAD),
+    Row("wrapped-payload", "the payload's byte string alone", cbor.encode(PAYLOAD)),
+    Row("payload-as-map", "a Sig_structure that holds the map itself", cbor.encode(["Signature1", ES384, b"", cbor.Raw(PAYLOAD)])),
+    Row("indefinite-structure", "a Sig_structure of indefinite length",
+        cbor.encode(cbor.Open(["Signature1", ES384, b"", PAYLOAD]))),
+    Row("without-payload", "a Sig_structure with an empty payload", sig_structure(b"")),
+    expect="signature.invalid",
+    rule="attacks 18; RFC 9052 section 4.4",
+    effect="A signature made for another purpose passes for an attestation.",
+)  # fmt: skip
+def over(message: bytes) -> Case:
+    """The leaf has signed {} instead."""
+    return Case(doc=envelope(PAYLOAD, message=message).encode())
+
+
+@family(
+    Row("sha256", "SHA-256", "SHA256"),
+    Row("sha512", "SHA-512", "SHA512"),
+    expect="signature.invalid",
+    rule="attacks 7; RFC 9053 section 2.1",
+    effect="The weakest hash that anybody accepts decides.",
+)
+def hash_is(algorithm: str) -> Case:
+    """The leaf has signed with {} instead of SHA-384."""
+    return signed(*CHAIN.key.sign(MESSAGE, algorithm))
+
+
+@family(
+    Row("a-stranger", "a key that no certificate names", NEVER_TRUST_STRANGER),
+    Row("the-instance", "the key of the instance's certificate", NEVER_TRUST_INSTANCE),
+    Row("the-root", "the key of the root", NEVER_TRUST_ROOT),
+    expect="signature.invalid",
+    rule="attacks 19; AWS attestation process 3.2.3",
+    effect=ANYONE_SIGNS,
+)
+def by(key: Key) -> Case:
+    """The document is signed by {} instead of the leaf's key."""
+    return Case(doc=envelope(PAYLOAD, key=key).encode())
+
+
+@vector(expect="signature.invalid", rule="attacks 19; AWS attestation process 3.2.3", effect=ANYONE_SIGNS)
+def nitrotpm_by_a_stranger() -> Case:
+    """A NitroTPM document is signed by a key that no certificate names."""
+    return Case(doc=envelope(TPM_PAYLOAD, key=NEVER_TRUST_STRANGER).encode(), policy=TPM_STANDARD)
+
+
+@vector(expect="signature.invalid", rule="attacks 19", effect="The enclave's own key would sign its own attestation.")
+def by_the_attested_key() -> Case:
+    """The document is signed by the key in its public_key field, which the enclave has chosen."""
+    payload = cbor.encode(cbor.Open(enclave(public_key=NEVER_TRUST_STRANGER.spki)))
+    return Case(doc=envelope(payload, key=NEVER_TRUST_STRANGER).encode())
+
+
+@vector(
+    expect=ACCEPT,
+    rule="attacks 15; RFC 9053 section 2.1",
+    effect="Refused, half of all genuine documents are lost.",
+    refs=ECDSA_RULES,
+)
+def high_s() -> Case:
+    """The upper one of the two values of s."""
+    return signed(R, HIGH_S)
+
+
+@vector(
+    expect=ACCEPT,
+    rule="attacks 15; RFC 9053 section 2.1",
+    effect="Refused, half of all genuine documents are lost.",
+    refs=ECDSA_RULES,
+)
+def low_s() -> Case:
+    """The lower one of the two values of s."""
+    return signed(R, LOW_S)
+
+
+@vector(
+    expect=ACCEPT,
+    rule="attacks 16; RFC 9053 section 2.1",
+    effect="It cannot be told from a genuine one; whoever remembers documents or signatures against replay takes it for a new one.",
+)
+def malleated_twin() -> Case:
+    """The twin (r, n - s) of a good signature, which anybody can compute."""
+    return signed(R, ORDER - S)
+
+
+@vector(
+    expect=ACCEPT,
+    rule="attacks 16; RFC 9053 section 2.1",
+    effect="It cannot be told from a genuine one; whoever remembers documents or signatures against replay takes it for a new one.",
+)
+def malleated_twin_nitrotpm() -> Case:
+    """The twin (r, n - s) of a good signature of a NitroTPM document."""
+    r, s = TPM_CHAIN.key.sign(sig_structure(TPM_PAYLOAD))
+    return Case(doc=envelope(TPM_PAYLOAD, signature=raw(r, ORDER - s)).encode(), policy=TPM_STANDARD)
+
+
+@cache
+def _short_r() -> int:
+    """Find the first nonce scalar whose r begins with a zero byte."""
+    return next(scalar for scalar in count(2) if point_x(scalar) % ORDER < 1 << 376)
+
+
+@cache
+def _short_s(r_too: str) -> tuple[int, int]:
+    """Find the first signature whose s begins with a zero byte, among all nonce scalars or those with a short r."""
+    scalar = _short_r() if r_too == "both" else 2
+    timestamps = count(0) if r_too == "both" else (0,)
+    for step in timestamps:
+        message = sig_structure(_dated(step))
+        for candidate in (scalar,) if r_too == "both" else count(scalar):
+            if CHAIN.key.sign_with(message, candidate)[1] < 1 << 376:
+                return step, candidate
+    raise LookupError
+
+
+def _dated(step: int) -> bytes:
+    return cbor.encode(cbor.Open(enclave(timestamp=milliseconds(MADE) - step)))
+
+
+def _signed_with(payload: bytes, scalar: int) -> Case:
+    return Case(doc=envelope(payload, signature=raw(*CHAIN.key.sign_with(sig_structure(payload), scalar))).encode())
+
+
+@vector(
+    expect=ACCEPT,
+    rule="attacks 14; RFC 9053 section 2.1",
+    effect="Refused, one genuine document in 256 is lost.",
+    refs=ECDSA_RULES,
+)
+def leading_zero_r() -> Case:
+    """The first byte of r is zero."""
+    return _signed_with(PAYLOAD, _short_r())
+
+
+@vector(
+    expect=ACCEPT,
+    rule="attacks 14; RFC 9053 section 2.1",
+    effect="Refused, one genuine document in 256 is lost.",
+    refs=ECDSA_RULES,
+)
+def leading_zero_s() -> Case:
+    """The first byte of s is zero."""
+    return _signed_with(PAYLOAD, _short_s("any")[1])
+
+
+@vector(
+    expect=ACCEPT, rule="attacks 14; RFC 9053 section 2.1", effect="Refused, some genuine documents are lost.", refs=ECDSA_RULES
+)
+def leading_zero_r_and_s() -> Case:
+    """The first bytes of r and of s are zero."""
+    step, scalar = _short_s("both")
+    return _signed_with(_dated(step), scalar)
+
+
+@vector(
+    expect=ACCEPT, rule="attacks 14; RFC 9053 section 2.1", effect="Refused, some genuine documents are lost.", refs=ECDSA_RULES
+)
+def r_of_the_generator() -> Case:
+    """The nonce scalar is 1, so that r is the generator's x coordinate: a rare but good signature."""
+    return _signed_with(PAYLOAD, 1)

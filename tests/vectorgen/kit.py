@@ -1,0 +1,129 @@
+"""Collect the vectors of the kit: one short function each, whose docstring is the vector's description.
+
+Functions come in through the decorators, JSON texts by file name go out. Nothing here decides what a document is worth.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, final
+
+from vectorgen.forge.certificates import Chain
+from vectorgen.forge.documents import CHAIN, NONCE, NOW, TPM_CHAIN, document, enclave, nitro_tpm
+from vectorgen.forge.policies import STANDARD, TPM_STANDARD, Json
+
+ACCEPT: Final = "accept"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """Hold what a verifier is given."""
+
+    doc: bytes
+    anchor: bytes = CHAIN.anchor
+    policy: Json = field(default_factory=lambda: STANDARD)
+    nonce: bytes | None = NONCE
+    now: datetime = NOW
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Hold one member of a family: the end of its identifier, words for the description, arguments, another verdict."""
+
+    name: str
+    words: str
+    value: Any
+    expect: str | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vector:
+    """Hold a vector before it is written."""
+
+    id: str
+    description: str
+    effect: str
+    rule: str
+    refs: tuple[str, ...]
+    expect: str
+    make: Callable[[], Case]
+
+    def to_json(self) -> dict[str, object]:
+        """Return the vector as the schema describes it."""
+        case = self.make()
+        return {
+            "id": self.id,
+            "description": self.description,
+            "effect": self.effect,
+            "rule": self.rule,
+            "refs": list(self.refs),
+            "doc": b64encode(case.doc).decode(),
+            "anchor": b64encode(case.anchor).decode(),
+            "policy": case.policy,
+            "nonce": None if case.nonce is None else case.nonce.hex(),
+            "now": f"{case.now:%Y-%m-%dT%H:%M:%S.%fZ}",
+            "expect": self.expect,
+        }
+
+
+VECTORS: Final[dict[str, Vector]] = {}
+
+
+def _add(function: Callable[..., Case], name: str, description: str, made: Callable[[], Case], **parts: Any) -> None:
+    group = function.__module__.rpartition(".")[2].partition("_")[0]
+    vector = Vector(id=f"{group}/{name.replace('_', '-')}", description=description, make=made, **parts)
+    if vector.id in VECTORS:
+        raise ValueError(vector.id)
+    VECTORS[vector.id] = vector
+
+
+def _docstring(function: Callable[..., Case]) -> str:
+    return " ".join((function.__doc__ or "").split())
+
+
+def vector(
+    *, expect: str, rule: str, effect: str, refs: tuple[str, ...] = ()
+) -> Callable[[Callable[[], Case]], Callable[[], Case]]:
+    """Add a function as one vector; its name is the end of the identifier."""
+
+    def add(function: Callable[[], Case]) -> Callable[[], Case]:
+        name = function.__name__
+        _add(function, name, _docstring(function), function, expect=expect, rule=rule, effect=effect, refs=refs)
+        return function
+
+    return add
+
+
+def family(
+    *rows: Row, expect: str, rule: str, effect: str, refs: tuple[str, ...] = ()
+) -> Callable[[Callable[[Any], Case]], Callable[[Any], Case]]:
+    """Add a function once for each row; braces in its docstring stand for the row's words, parted by bars."""
+
+    def add(function: Callable[[Any], Case]) -> Callable[[Any], Case]:
+        for row in rows:
+            parts = {"expect": row.expect or expect, "rule": rule, "effect": effect, "refs": refs}
+            description = _docstring(function).format(*row.words.split("|"))
+            _add(function, f"{function.__name__}-{row.name}", description, lambda row=row: function(row.value), **parts)
+        return function
+
+    return add
+
+
+def enclave_case(chain: Chain = CHAIN, *, policy: Json = STANDARD, now: datetime = NOW, **changes: object) -> Case:
+    """Give an enclave's document with some fields changed, under the anchor of its chain."""
+    return Case(doc=document(enclave(chain, **changes), chain.key), anchor=chain.anchor, policy=policy, now=now)
+
+
+def tpm_case(chain: Chain = TPM_CHAIN, *, policy: Json = TPM_STANDARD, now: datetime = NOW, **changes: object) -> Case:
+    """Give a NitroTPM document with some fields changed, under the anchor of its chain."""
+    return Case(doc=document(nitro_tpm(chain, **changes), chain.key), anchor=chain.anchor, policy=policy, now=now)
+
+
+def texts(vectors: Mapping[str, Vector]) -> dict[str, str]:
+    """Return the text of each vector by its file name."""
+    return {f"{name}.json": json.dumps(made.to_json(), indent=1) + "\n" for name, made in sorted(vectors.items())}
