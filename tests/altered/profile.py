@@ -4,7 +4,8 @@ The signed part and a source of chance come in, another signed part goes out. `a
 here each change is one that certificates in the wild show, so that rules are met and not only parsers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -151,13 +152,53 @@ _SERIALS: Final = (
     b"\x7f" * 21,
     b"\x00\xff" * 11,
 )
+_VERSIONS: Final = (b"\x00", b"\x01", b"\x02", b"\x03", b"\x00\x02")
 _VALUE_OF_NAME: Final = (0x0C, 0x13, 0x14, 0x16, 0x1E, 0x1C, 0x04, 0x03, 0x12, 0x30)
 _EXTENSIONS_TAG: Final = 0xA3
 
 
+def every_change() -> Iterator[tuple[str, Callable[[bytes], bytes]]]:
+    """Return each change of the catalogue once, with a name that never changes."""
+    for oid, values in _EXTENSIONS:
+        for number, value in enumerate(values):
+            for name, critical in (("critical", _TRUE), ("not critical", b"")):
+                yield f"{oid}/{number}/{name}", partial(_with_extension, oid=oid, critical=critical, value=value)
+        yield f"{oid}/absent", partial(_with_extension, oid=oid, critical=b"", value=None)
+    for number, time in enumerate(_TIMES):
+        for at in (0, 1):
+            yield f"time/{at}/{number}", partial(_with_time, at=at, time=time)
+    for serial in _SERIALS:
+        yield f"serial/{serial.hex()}", partial(_with_field, at=1, field=element(0x02, serial))
+    for version in _VERSIONS:
+        yield f"version/{version.hex()}", partial(_with_field, at=0, field=element(0xA0, element(0x02, version)))
+
+
+def _fields_of(part: bytes) -> list[bytes]:
+    return [element(*field) for field in (split((split(part) or [(0, b"")])[0][1]) or [])]
+
+
+def _with_field(part: bytes, *, at: int, field: bytes) -> bytes:
+    fields = _fields_of(part)
+    fields[at] = field
+    return element(0x30, *fields)
+
+
+def _with_time(part: bytes, *, at: int, time: bytes) -> bytes:
+    times = [element(*found) for found in (split((split(_fields_of(part)[4]) or [(0, b"")])[0][1]) or [])]
+    times[at] = time
+    return _with_field(part, at=4, field=element(0x30, *times))
+
+
+def _with_extension(part: bytes, *, oid: str, critical: bytes, value: bytes | None) -> bytes:
+    fields, known = _fields_of(part), _oid(oid)
+    kept = [extension for extension in _extensions_of(fields) if known not in extension]
+    made = [] if value is None else [element(0x30, known, critical, element(0x04, value))]
+    return element(0x30, *fields[:7], element(_EXTENSIONS_TAG, element(0x30, *kept, *made)))
+
+
 def mutate(part: bytes, chance: Random) -> bytes:
     """Change one field of a signed part in a way that the rules of certificates speak of."""
-    fields = [element(*field) for field in (split((split(part) or [(0, b"")])[0][1]) or [])]
+    fields = _fields_of(part)
     if len(fields) < 7:
         return part
     chance.choice(_CHANGES)(fields, chance)
@@ -213,7 +254,7 @@ def _change_serial(fields: list[bytes], chance: Random) -> None:
 
 
 def _change_version(fields: list[bytes], chance: Random) -> None:
-    fields[0] = element(0xA0, element(0x02, chance.choice((b"\x00", b"\x01", b"\x02", b"\x03", b"\x00\x02"))))
+    fields[0] = element(0xA0, element(0x02, chance.choice(_VERSIONS)))
 
 
 def _change_name(fields: list[bytes], chance: Random) -> None:
