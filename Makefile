@@ -51,10 +51,12 @@ lowest: $(VENV)/lowest
 	$(VENV)/lowest-env/bin/python -m pytest -q -n 2 -m "not full" tests
 
 versions:
-	@for v in 3.12 3.13; do \
-		if python$$v -c '' 2>/dev/null; then \
-			$(MAKE) --no-print-directory VENV=.venv-$$v PYTHON=python$$v optimized tests-$$v || exit 1; \
-		else echo "Python $$v is not installed: not tested"; fi; done
+	@for v in 3.11 3.12 3.13; do \
+		found=; for p in python$$v "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$$v.*/bin/python$$v; do \
+			"$$p" -c 'import venv' 2>/dev/null && found=$$p && break; done; \
+		if [ -z "$$found" ]; then echo "Python $$v is not installed: not tested"; continue; fi; \
+		$(MAKE) --no-print-directory VENV=.venv-$$v PYTHON="$$found" tests-$$v || exit 1; \
+	done
 
 tests-%: $(VENV)/all
 	$(BIN)/python --version && $(BIN)/pytest -q -n 2 -m "not full" tests src
@@ -85,3 +87,13 @@ $(VENV)/lowest: pyproject.toml requirements/dev.txt
 		cryptography==49.0.0 cbor2==6.2.1 hypothesis pytest pytest-xdist pytest-cov sybil hatchling editables
 	$(VENV)/lowest-env/bin/python -m pip --quiet --disable-pip-version-check install --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# --- the vectors ----------------------------------------------------------------------------------------------------------
+
+.PHONY: vectors vectors-dist
+
+vectors: $(VENV)/all
+	PYTHONPATH=tests $(BIN)/python -m vectorgen
+
+vectors-dist: $(VENV)/all
+	PYTHONPATH=tests $(BIN)/python -m vectorgen.archive dist

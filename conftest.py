@@ -1,6 +1,10 @@
-"""Run every Python example of the README and of the documentation as it stands there."""
+"""Run every Python example of the README, of the documentation and of the docstrings as it stands there."""
 
 from sybil import Sybil
+from sybil.document import PythonDocStringDocument
 from sybil.parsers.markdown import PythonCodeBlockParser
+from sybil.parsers.rest import DocTestParser
 
-pytest_collect_file = Sybil(parsers=[PythonCodeBlockParser()], patterns=["*.md"]).pytest()
+pages = Sybil(parsers=[PythonCodeBlockParser()], patterns=["*.md"])
+docstrings = Sybil(parsers=[DocTestParser()], path="src", patterns=["**/*.py"], document_types={".py": PythonDocStringDocument})
+pytest_collect_file = (pages + docstrings).pytest()

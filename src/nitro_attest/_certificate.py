@@ -80,9 +80,11 @@ def read_certificate(der: bytes, role: Role, place: str) -> Certificate:
     not_before, not_after = _read_times(der, validity, parsed, place)
     _check_signature_form(parsed, place)
     extensions = _extensions.read_extensions(der, extended[0] if extended else None, place)
-    path_length = _extensions.read_authority(extensions, place) if role is Role.AUTHORITY else None
     if role is Role.LEAF:
+        path_length = None
         _extensions.check_leaf(extensions, place)
+    else:
+        path_length = _extensions.read_authority(extensions, place)
     return Certificate(
         der,
         issuer.encoded(der),
@@ -106,12 +108,13 @@ def common_name(certificate: Certificate, place: str) -> str:
     try:
         sets = _der.children(subject, _der.read_element(subject, 0, len(subject)))
         attributes = [_der.children(subject, part) for found in sets for part in _der.children(subject, found)]
-        (text,) = (text for kind, text in attributes if kind.encoded(subject) == _COMMON_NAME and text.tag in _TEXT_TAGS)
-        if sum(kind.encoded(subject) == _COMMON_NAME for kind, _ in attributes) == 1:
-            return subject[text.content : text.end].decode("ascii")
+        (name,) = (text for kind, text in attributes if kind.encoded(subject) == _COMMON_NAME)
+        text = subject[name.content : name.end].decode("ascii")
     except (_der.DerError, ValueError) as exc:
         raise refused(Reason.CHAIN_SUBJECT, place, "one common name") from exc
-    raise refused(Reason.CHAIN_SUBJECT, place, "one common name")
+    if name.tag not in _TEXT_TAGS:
+        raise refused(Reason.CHAIN_SUBJECT, place, "a common name that is text")
+    return text
 
 
 def _split(der: bytes) -> list[_der.Element]:

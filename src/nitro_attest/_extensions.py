@@ -13,10 +13,8 @@ from nitro_attest.errors import Reason, refused
 
 _SUBJECT_KEY_IDENTIFIER: Final = bytes.fromhex("551d0e")  # RFC 5280 4.2.1.2: 2.5.29.14
 _KEY_USAGE: Final = bytes.fromhex("551d0f")  # 4.2.1.3: 2.5.29.15
-_SUBJECT_ALTERNATIVE_NAME: Final = bytes.fromhex("551d11")  # 4.2.1.6: 2.5.29.17
 _BASIC_CONSTRAINTS: Final = bytes.fromhex("551d13")  # 4.2.1.9: 2.5.29.19
 _AUTHORITY_KEY_IDENTIFIER: Final = bytes.fromhex("551d23")  # 4.2.1.1: 2.5.29.35
-_AUTHORITY_INFORMATION_ACCESS: Final = bytes.fromhex("2b06010505070101")  # 4.2.2.1
 _UNDERSTOOD: Final = frozenset({_BASIC_CONSTRAINTS, _KEY_USAGE})  # 4.2: what is critical must be understood
 # Each narrows what a certificate may be used for in a way AWS's profile has no use for: refused, not half understood.
 _REFUSED: Final = frozenset(
@@ -28,8 +26,16 @@ _REFUSED: Final = frozenset(
         bytes.fromhex("551d36"),  # 4.2.1.14: inhibitAnyPolicy
     }
 )
+# Not evaluated, but lists all the same; path validation reads the first two as well, and genuine certificates have the third.
+_LISTS: Final = frozenset(
+    {
+        bytes.fromhex("551d11"),  # 4.2.1.6: subjectAltName
+        bytes.fromhex("2b06010505070101"),  # 4.2.2.1: authorityInfoAccess
+        bytes.fromhex("551d1f"),  # 4.2.1.13: cRLDistributionPoints
+    }
+)
 
-_BOOLEAN, _INTEGER, _BIT_STRING, _OCTET_STRING, _FIRST_CHOICE = 0x01, 0x02, 0x03, 0x04, 0x80
+_INTEGER, _BIT_STRING, _OCTET_STRING, _FIRST_CHOICE = 0x02, 0x03, 0x04, 0x80
 _TRUE: Final = bytes.fromhex("0101ff")  # X.690 11.1
 _MAX_PATH_LENGTH_OCTETS: Final = 8  # any real one fits in one
 _DIGITAL_SIGNATURE: Final = 0x80  # 4.2.1.3: bit 0
@@ -66,10 +72,9 @@ def read_extensions(der: bytes, element: _der.Element | None, place: str) -> Ext
             extension = Extension(bool(flag), der[value.content : value.end])
             if name in found or name in _REFUSED or (extension.critical and name not in _UNDERSTOOD):
                 raise refused(Reason.CHAIN_EXTENSION, f"{place}: extension {name.hex()}", "none that is not understood")
+            if name in _LISTS:
+                _sequence(extension.value)
             found[name] = extension
-        for name in (_SUBJECT_ALTERNATIVE_NAME, _AUTHORITY_INFORMATION_ACCESS):  # path validation reads these two as well
-            if name in found:
-                _sequence(found[name].value)
     except _der.DerError as exc:
         raise refused(Reason.CHAIN_EXTENSION, place) from exc
     return found

@@ -417,6 +417,7 @@ ODD_EXTENSIONS: dict[str, Edit] = {
         extension(35, der(SEQUENCE, der(0x80, b"id"), NAME_IN_IDENTIFIER, der(0x82, b"\x01")))
     ),
     "issuer's key unnamed": _also(extension(35, der(SEQUENCE))),
+    "revocation list that is no list": _also(extension(31, der(OCTETS, b"list"))),
     "alternative name with a tail": _also(extension(17, der(SEQUENCE) + b"\0")),
     "access that is malformed": _also(der(SEQUENCE, der(OID, bytes.fromhex("2b06010505070101")), der(OCTETS, b"\x30\x01"))),
     "key usage without bits": lambda spec: replace(
@@ -459,7 +460,7 @@ def test_extensions_that_change_nothing(place: int) -> None:
     """An unknown one that is not critical, revocation lists, key identifiers, alternative names."""
     distribution = der(SEQUENCE, der(SEQUENCE, der(0xA0, der(0xA0, der(0x86, b"http://never-trust.invalid/")))))
     edit = _also(
-        extension(99, b"\x05\x00"),
+        extension(99, b"of a form that nobody knows"),
         extension(31, distribution),
         OWN,
         extension(17, der(SEQUENCE, der(0x82, b"example.com"))),

@@ -1,28 +1,29 @@
-"""Write the kit (`make vectors`): every vector as one file, and nothing else in its folder.
+"""Write the kit (`make vectors`): every vector as one file, the anchors, and nothing else in the kit's folder.
 
-A folder comes in, or none for tests/vectors/kit; files go out, the same bytes on every run.
+Nothing comes in; files go out into tests/vectors, the same bytes on every run.
 """
 
 import sys
 from pathlib import Path
+from typing import Final
 
 from vectorgen.groups import EVERY_VECTOR
 from vectorgen.kit import texts
 
-KIT = Path(__file__).parent.parent / "vectors" / "kit"
+VECTORS: Final = Path(__file__).parent.parent / "vectors"
 
 
-def main(folder: Path = KIT) -> int:
-    """Write every vector, and remove what is none."""
+def main() -> int:
+    """Write every file, and remove what is no vector any more."""
     wanted = texts(EVERY_VECTOR)
-    for old in folder.rglob("*.json"):
-        if old.relative_to(folder).as_posix() not in wanted:
+    for old in (VECTORS / "kit").rglob("*"):
+        if old.is_file() and old.relative_to(VECTORS).as_posix() not in wanted:
             old.unlink()
     for name, text in wanted.items():
-        path = folder / name
+        path = VECTORS / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    sys.stdout.write(f"{len(wanted)} vectors\n")
+        path.write_text(text, encoding="utf-8", newline="\n")
+    sys.stdout.write(f"{len(EVERY_VECTOR)} vectors\n")
     return 0
 
 

@@ -3,18 +3,23 @@
 Functions come in through the decorators, JSON texts by file name go out. Nothing here decides what a document is worth.
 """
 
+import hashlib
 import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from types import MappingProxyType
 from typing import Any, Final, final
 
+from vectorgen.forge.aws_roots import AWS_GOV_ROOT, AWS_ROOT
 from vectorgen.forge.certificates import Chain
 from vectorgen.forge.documents import CHAIN, NONCE, NOW, TPM_CHAIN, document, enclave, nitro_tpm
 from vectorgen.forge.policies import STANDARD, TPM_STANDARD, Json
 
 ACCEPT: Final = "accept"
+NO_CHANGES: Final[Mapping[str, object]] = MappingProxyType({})
 
 
 @final
@@ -53,9 +58,8 @@ class Vector:
     expect: str
     make: Callable[[], Case]
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self, case: Case) -> dict[str, object]:
         """Return the vector as the schema describes it."""
-        case = self.make()
         return {
             "id": self.id,
             "description": self.description,
@@ -63,7 +67,7 @@ class Vector:
             "rule": self.rule,
             "refs": list(self.refs),
             "doc": b64encode(case.doc).decode(),
-            "anchor": b64encode(case.anchor).decode(),
+            "anchor": anchor_name(case.anchor),
             "policy": case.policy,
             "nonce": None if case.nonce is None else case.nonce.hex(),
             "now": f"{case.now:%Y-%m-%dT%H:%M:%S.%fZ}",
@@ -72,6 +76,12 @@ class Vector:
 
 
 VECTORS: Final[dict[str, Vector]] = {}
+_NAMED_ANCHORS: Final = {CHAIN.anchor: "kit", AWS_ROOT: "aws", AWS_GOV_ROOT: "aws-us-gov"}
+
+
+def anchor_name(der: bytes) -> str:
+    """Name a root: by its owner, or by the first digits of its SHA-256 if it is a root of one vector only."""
+    return _NAMED_ANCHORS.get(der) or f"kit-{hashlib.sha256(der).hexdigest()[:12]}"
 
 
 def _add(function: Callable[..., Case], name: str, description: str, made: Callable[[], Case], **parts: Any) -> None:
@@ -108,15 +118,22 @@ def family(
         for row in rows:
             parts = {"expect": row.expect or expect, "rule": rule, "effect": effect, "refs": refs}
             description = _docstring(function).format(*row.words.split("|"))
-            _add(function, f"{function.__name__}-{row.name}", description, lambda row=row: function(row.value), **parts)
+            _add(function, f"{function.__name__}-{row.name}", description, partial(function, row.value), **parts)
         return function
 
     return add
 
 
-def enclave_case(chain: Chain = CHAIN, *, policy: Json = STANDARD, now: datetime = NOW, **changes: object) -> Case:
+def enclave_case(
+    chain: Chain = CHAIN,
+    fields: Mapping[str, object] = NO_CHANGES,
+    *,
+    policy: Json = STANDARD,
+    now: datetime = NOW,
+    **changes: object,
+) -> Case:
     """Give an enclave's document with some fields changed, under the anchor of its chain."""
-    return Case(doc=document(enclave(chain, **changes), chain.key), anchor=chain.anchor, policy=policy, now=now)
+    return Case(doc=document(enclave(chain, **{**fields, **changes}), chain.key), anchor=chain.anchor, policy=policy, now=now)
 
 
 def tpm_case(chain: Chain = TPM_CHAIN, *, policy: Json = TPM_STANDARD, now: datetime = NOW, **changes: object) -> Case:
@@ -125,5 +142,12 @@ def tpm_case(chain: Chain = TPM_CHAIN, *, policy: Json = TPM_STANDARD, now: date
 
 
 def texts(vectors: Mapping[str, Vector]) -> dict[str, str]:
-    """Return the text of each vector by its file name."""
-    return {f"{name}.json": json.dumps(made.to_json(), indent=1) + "\n" for name, made in sorted(vectors.items())}
+    """Return the text of each file of the kit by its name: one for every vector, and one for all anchors."""
+    made = {name: vector.make() for name, vector in sorted(vectors.items())}
+    files = {f"kit/{name}.json": vectors[name].to_json(case) for name, case in made.items()}
+    anchors = {anchor_name(case.anchor): case.anchor for case in made.values()}
+    files["anchors.json"] = {
+        name: {"sha256": hashlib.sha256(der).hexdigest(), "der": b64encode(der).decode()}
+        for name, der in sorted(anchors.items())
+    }
+    return {name: json.dumps(content, indent=1, ensure_ascii=True) + "\n" for name, content in files.items()}

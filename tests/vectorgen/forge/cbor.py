@@ -5,7 +5,7 @@ Values come in, bytes go out; `Raw` puts any bytes in any place. Shortest defini
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, cast, final
+from typing import Any, Final, TypeAlias, cast, final
 
 UNSIGNED: Final = 0
 NEGATIVE: Final = 1
@@ -29,12 +29,15 @@ class Raw:
     data: bytes
 
 
+OpenContent: TypeAlias = Mapping[Any, object] | tuple[tuple[object, object], ...] | list[Any]
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Open:
     """Hold a map (as pairs) or an array that is written with indefinite length."""
 
-    content: Mapping[str, object] | tuple[tuple[object, object], ...] | list[object]
+    content: OpenContent
 
 
 @final
@@ -80,12 +83,8 @@ def _encode_container(value: object) -> bytes:
     match value:
         case Pairs(pairs):
             return head(MAP, len(pairs)) + flat(pairs)
-        case Open(list() as items):
-            return opened(ARRAY) + b"".join(map(encode, items)) + BREAK
-        case Open(tuple() as pairs):
-            return opened(MAP) + flat(pairs) + BREAK
-        case Open(Mapping() as fields):
-            return opened(MAP) + flat(fields.items()) + BREAK
+        case Open(content):
+            return _encode_open(content)
         case list():
             items = cast("list[object]", value)
             return head(ARRAY, len(items)) + b"".join(map(encode, items))
@@ -94,6 +93,14 @@ def _encode_container(value: object) -> bytes:
             return head(MAP, len(fields)) + flat(fields.items())
         case _:
             raise TypeError(type(value))
+
+
+def _encode_open(content: OpenContent) -> bytes:
+    if isinstance(content, Mapping):
+        return opened(MAP) + flat(content.items()) + BREAK
+    if isinstance(content, tuple):
+        return opened(MAP) + flat(content) + BREAK
+    return opened(ARRAY) + b"".join(map(encode, content)) + BREAK
 
 
 def flat(pairs: Iterable[tuple[object, object]]) -> bytes:

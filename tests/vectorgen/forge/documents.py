@@ -56,7 +56,7 @@ def milliseconds(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(milliseconds=1)
 
 
-def enclave(chain: Chain = CHAIN, **changes: object) -> dict[str, object]:
+def enclave(chain: Chain = CHAIN, /, **changes: object) -> dict[str, object]:
     """Return the fields of an enclave's document in AWS's order; `DROP` leaves one out, new ones go last."""
     fields: dict[str, object] = {
         "module_id": ENCLAVE_ID,
@@ -73,7 +73,7 @@ def enclave(chain: Chain = CHAIN, **changes: object) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value is not DROP}
 
 
-def nitro_tpm(chain: Chain = TPM_CHAIN, **changes: object) -> dict[str, object]:
+def nitro_tpm(chain: Chain = TPM_CHAIN, /, **changes: object) -> dict[str, object]:
     """Return the fields of a NitroTPM document in AWS's order; `pcrs` is what goes into `nitrotpm_pcrs`."""
     fields = enclave(chain, **{"module_id": NITRO_TPM_ID, "pcrs": dict(TPM_PCRS), **changes})
     return {"nitrotpm_pcrs" if name == "pcrs" else name: value for name, value in fields.items()}

@@ -18,6 +18,11 @@ def enclave_set(label: str = "kit enclave", **pcrs: bytes | None) -> Json:
     return _pcr_set("enclave", label, {index: ENCLAVE_PCRS[index] for index in PINNED_ENCLAVE_PCRS}, pcrs)
 
 
+def pinning(changes: Mapping[int, bytes]) -> Json:
+    """Pin an enclave's PCRs, some of them with other values, or others besides."""
+    return _pcr_set("enclave", "kit enclave", {index: ENCLAVE_PCRS[index] for index in PINNED_ENCLAVE_PCRS} | dict(changes), {})
+
+
 def tpm_set(label: str = "kit instance", **pcrs: bytes | None) -> Json:
     """Pin the PCRs of an instance with NitroTPM."""
     return _pcr_set("nitrotpm", label, {index: TPM_PCRS[index] for index in PINNED_TPM_PCRS}, pcrs)

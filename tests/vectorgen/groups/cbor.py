@@ -24,7 +24,7 @@ from vectorgen.kit import ACCEPT, Case, Row, enclave_case, family, tpm_case, vec
 
 FIELDS: Final[Mapping[str, object]] = enclave()
 PAIRS: Final = tuple((name, value) for name, value in FIELDS.items())
-BUNDLE: Final = list[object](CHAIN.cabundle)
+BUNDLE: Final = list(CHAIN.cabundle)
 STAMP: Final = milliseconds(MADE)
 
 CHOICE_OF_AWS = "AWS changed its encoder in mid-2025; a reader that knows one encoding refuses all documents of the other."
@@ -55,7 +55,11 @@ def _layout(top: str, pcrs: str, bundle: str) -> bytes:
 
 
 @family(
-    *(Row("-".join(forms), "{}, {} and {}".format(*forms), forms) for forms in product(("definite", "indefinite"), repeat=3)),
+    *(
+        Row("-".join(forms), "{}, {} and {}".format(*forms), forms)
+        for forms in product(("definite", "indefinite"), repeat=3)
+        if forms != ("indefinite", "definite", "definite")  # that of AWS today: cose/untagged
+    ),
     expect=ACCEPT,
     rule="attacks 21; RFC 8949 section 3.2.2",
     effect=CHOICE_OF_AWS,
@@ -105,7 +109,7 @@ def nitrotpm_containers(form: str) -> Case:
 )
 def string_in_chunks(changes: Mapping[str, object]) -> Case:
     """The string {} is written with indefinite length."""
-    return enclave_case(**changes)
+    return enclave_case(fields=changes)
 
 
 @vector(expect=ACCEPT, rule="attacks 22; RFC 8949 section 3.2.3", effect=CHOICE_OF_AWS)
@@ -135,7 +139,7 @@ def longer_than_needed(payload: object) -> Case:
     Row("sorted", "sorted by name", tuple(sorted(PAIRS))),
     Row("reversed", "reversed", PAIRS[::-1]),
     Row("pcrs-reversed", "AWS's, and that of the PCRs is reversed",
-        tuple({**FIELDS, "pcrs": dict(reversed(ENCLAVE_PCRS.items()))}.items())),
+        tuple({**FIELDS, "pcrs": dict(sorted(ENCLAVE_PCRS.items(), reverse=True))}.items())),
     expect=ACCEPT,
     rule="attacks 21; RFC 8949 section 3.1",
     effect=CHOICE_OF_AWS,

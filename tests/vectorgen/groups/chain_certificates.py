@@ -14,7 +14,7 @@ from vectorgen.forge.certificates import (
     with_extension,
 )
 from vectorgen.forge.documents import CHAIN
-from vectorgen.forge.keys import FIELD_PRIME, NEVER_TRUST_LEAF, ORDER, raw
+from vectorgen.forge.keys import FIELD_PRIME, NEVER_TRUST_INSTANCE, NEVER_TRUST_LEAF, ORDER, raw
 from vectorgen.kit import ACCEPT, Case, Row, enclave_case, family, vector
 
 TWO_READINGS = "Two programs read two certificates: the one that was checked is not the one that is used."
@@ -119,6 +119,7 @@ def algorithm(given: tuple[str, Change]) -> Case:
 EC: Final = "1.2.840.10045.2.1"
 SECP384R1: Final = der.oid("1.3.132.0.34")
 POINT: Final = NEVER_TRUST_LEAF.point
+ISSUER: Final = NEVER_TRUST_INSTANCE.point
 X, Y = POINT[1:49], POINT[49:]
 PARITY: Final = bytes([2 + (Y[-1] & 1)])
 CURVE_B: Final = int("b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aef", 16)
@@ -191,18 +192,18 @@ def key(spki: bytes) -> Case:
 
 
 @family(
-    Row("p256", "of P-256", lambda r: _spki(b"\x04" + r.key.point[1:33] + r.key.point[49:81], der.oid("1.2.840.10045.3.1.7"))),
-    Row("explicit-parameters", "with the parameters of P-384 written out", lambda r: _spki(r.key.point, _explicit_parameters())),
-    Row("compressed", "as a compressed point", lambda r: _spki(bytes([2 + (r.key.point[-1] & 1)]) + r.key.point[1:49])),
-    Row("hybrid", "as a hybrid point", lambda r: _spki(bytes([6 + (r.key.point[-1] & 1)]) + r.key.point[1:])),
-    Row("trailing", "followed by NULL", lambda r: _spki(r.key.point, tail=der.NULL)),
+    Row("p256", "of P-256", _spki(b"\x04" + ISSUER[1:33] + ISSUER[49:81], der.oid("1.2.840.10045.3.1.7"))),
+    Row("explicit-parameters", "with the parameters of P-384 written out", _spki(ISSUER, _explicit_parameters())),
+    Row("compressed", "as a compressed point", _spki(bytes([2 + (ISSUER[-1] & 1)]) + ISSUER[1:49])),
+    Row("hybrid", "as a hybrid point", _spki(bytes([6 + (ISSUER[-1] & 1)]) + ISSUER[1:])),
+    Row("trailing", "followed by NULL", _spki(ISSUER, tail=der.NULL)),
     expect="chain.key",
     rule="attacks 62, 65; RFC 5480 section 2",
     effect=WEAK_KEY,
 )  # fmt: skip
-def key_of_the_instance(spki: Callable[[Recipe], bytes]) -> Case:
+def key_of_the_instance(spki: bytes) -> Case:
     """The instance's public key is written {}; the leaf is signed with it."""
-    return enclave_case(at("instance", lambda recipe: replace(recipe, spki=spki(recipe))))
+    return enclave_case(at("instance", lambda recipe: replace(recipe, spki=spki)))
 
 
 def _time(text: str, tag: int = der.UTC_TIME) -> bytes:
@@ -279,6 +280,11 @@ def not_before(given: tuple[str, Change]) -> Case:
     return enclave_case(at(*given))
 
 
+def _form(write: Callable[[int, int], bytes]) -> Change:
+    """Write the signature in another form."""
+    return lambda recipe: replace(recipe, signature_form=write)
+
+
 def _padded_integer(value: int) -> bytes:
     content = der.integer(value)[2:]
     return der.element(0x02, b"\0", content)
@@ -294,25 +300,25 @@ def _high(r: int, s: int) -> tuple[int, int]:
 
 
 @family(
-    *_both("r-padded", "has a zero octet too many before r", lambda r: replace(r, signature_form=lambda x, y: der.sequence(_padded_integer(x), der.integer(y)))),
-    *_both("s-padded", "has a zero octet too many before s", lambda r: replace(r, signature_form=lambda x, y: der.sequence(der.integer(x), _padded_integer(y)))),
-    *_both("s-negative", "has a high s without its leading zero, a negative number", lambda r: replace(r, signature_form=lambda x, y: der.sequence(der.integer(x), _negative_integer(_high(x, y)[1])))),
-    *_both("trailing-inside", "has NULL behind s", lambda r: replace(r, signature_form=lambda x, y: der.sequence(der.integer(x), der.integer(y), der.NULL))),
-    *_both("trailing-behind", "has NULL behind its SEQUENCE", lambda r: replace(r, signature_form=lambda x, y: der.signature(x, y) + der.NULL)),
-    *_both("long-length", "has a length of more octets than needed", lambda r: replace(r, signature_form=lambda x, y: b"\x30\x81" + der.signature(x, y)[1:])),
-    *_both("indefinite", "has an indefinite length", lambda r: replace(r, signature_form=lambda x, y: b"\x30\x80" + der.signature(x, y)[2:] + bytes(2))),
-    *_both("set", "is a SET", lambda r: replace(r, signature_form=lambda x, y: b"\x31" + der.signature(x, y)[1:])),
-    *_both("raw", "is r and s without DER, as in COSE", lambda r: replace(r, signature_form=raw)),
-    *_both("empty", "is empty", lambda r: replace(r, signature_form=lambda _x, _y: b"")),
-    *_both("r-alone", "is a SEQUENCE of r alone", lambda r: replace(r, signature_form=lambda x, _y: der.sequence(der.integer(x)))),
-    *_both("r-zero", "has r = 0", lambda r: replace(r, signature_form=lambda _x, y: der.signature(0, y))),
-    *_both("s-zero", "has s = 0", lambda r: replace(r, signature_form=lambda x, _y: der.signature(x, 0))),
-    *_both("r-order", "has r = n", lambda r: replace(r, signature_form=lambda _x, y: der.signature(ORDER, y))),
-    *_both("s-order", "has s = n", lambda r: replace(r, signature_form=lambda x, _y: der.signature(x, ORDER))),
-    *_both("r-plus-order", "has r + n in the place of r", lambda r: replace(r, signature_form=lambda x, y: der.signature(x + ORDER, y))),
-    *_both("s-plus-order", "has s + n in the place of s", lambda r: replace(r, signature_form=lambda x, y: der.signature(x, y + ORDER))),
-    *_both("s-minus-order", "has s - n, a negative number, in the place of s", lambda r: replace(r, signature_form=lambda x, y: der.signature(x, y - ORDER))),
-    *_both("one-bit", "has one bit of s flipped", lambda r: replace(r, signature_form=lambda x, y: der.signature(x, y ^ 1))),
+    *_both("r-padded", "has a zero octet too many before r", _form(lambda x, y: der.sequence(_padded_integer(x), der.integer(y)))),
+    *_both("s-padded", "has a zero octet too many before s", _form(lambda x, y: der.sequence(der.integer(x), _padded_integer(y)))),
+    *_both("s-negative", "has a high s without its leading zero, a negative number", _form(lambda x, y: der.sequence(der.integer(x), _negative_integer(_high(x, y)[1])))),
+    *_both("trailing-inside", "has NULL behind s", _form(lambda x, y: der.sequence(der.integer(x), der.integer(y), der.NULL))),
+    *_both("trailing-behind", "has NULL behind its SEQUENCE", _form(lambda x, y: der.signature(x, y) + der.NULL)),
+    *_both("long-length", "has a length of more octets than needed", _form(lambda x, y: b"\x30\x81" + der.signature(x, y)[1:])),
+    *_both("indefinite", "has an indefinite length", _form(lambda x, y: b"\x30\x80" + der.signature(x, y)[2:] + bytes(2))),
+    *_both("set", "is a SET", _form(lambda x, y: b"\x31" + der.signature(x, y)[1:])),
+    *_both("raw", "is r and s without DER, as in COSE", _form(raw)),
+    *_both("empty", "is empty", _form(lambda _x, _y: b"")),
+    *_both("r-alone", "is a SEQUENCE of r alone", _form(lambda x, _y: der.sequence(der.integer(x)))),
+    *_both("r-zero", "has r = 0", _form(lambda _x, y: der.signature(0, y))),
+    *_both("s-zero", "has s = 0", _form(lambda x, _y: der.signature(x, 0))),
+    *_both("r-order", "has r = n", _form(lambda _x, y: der.signature(ORDER, y))),
+    *_both("s-order", "has s = n", _form(lambda x, _y: der.signature(x, ORDER))),
+    *_both("r-plus-order", "has r + n in the place of r", _form(lambda x, y: der.signature(x + ORDER, y))),
+    *_both("s-plus-order", "has s + n in the place of s", _form(lambda x, y: der.signature(x, y + ORDER))),
+    *_both("s-minus-order", "has s - n, a negative number, in the place of s", _form(lambda x, y: der.signature(x, y - ORDER))),
+    *_both("one-bit", "has one bit of s flipped", _form(lambda x, y: der.signature(x, y ^ 1))),
     expect="chain.signature",
     rule="attacks 13, 67; RFC 5480 appendix A, FIPS 186-5 section 6.4.2",
     effect="One certificate has many forms, and lists of bytes miss all but one; or no key at all is needed to sign.",

@@ -1,5 +1,6 @@
 """The envelope: COSE_Sign1 in exactly the encoding AWS writes (RFC 9052 section 4.2, AWS attestation process 3.1)."""
 
+from base64 import b64encode
 from typing import Final
 
 from vectorgen.forge import cbor, der
@@ -25,9 +26,9 @@ def _padded(length: int) -> bytes:
     return cbor.encode(cbor.Open(enclave(padding=bytes(10_000 + length - shorter))))
 
 
-@vector(expect=ACCEPT, rule="attacks 4; AWS attestation process 3.1", effect="Refused, no genuine enclave could be used.")
+@vector(expect=ACCEPT, rule="attacks 4, 41; AWS attestation process 3.1", effect="Refused, no genuine enclave could be used.")
 def untagged() -> Case:
-    """An enclave's document as AWS writes it today: no tag, payload map of indefinite length."""
+    """An enclave's document as AWS writes it today: no tag, payload map of indefinite length, 16 PCRs."""
     return enclave_case()
 
 
@@ -106,6 +107,19 @@ def truncated(length: int) -> Case:
 def trailing(tail: bytes) -> Case:
     """The document is followed by {}."""
     return Case(doc=DOC + tail)
+
+
+@family(
+    Row("base64", "base64", b64encode(DOC)),
+    Row("hex", "hex digits", DOC.hex().encode()),
+    Row("json", "JSON around base64", b'{"document": "' + b64encode(DOC) + b'"}'),
+    expect="cbor.malformed",
+    rule="attacks 103",
+    effect="A verifier that guesses how its input is written takes one document in several forms.",
+)
+def as_text(doc: bytes) -> Case:
+    """The document is given as {}, not as bytes."""
+    return Case(doc=doc)
 
 
 @family(

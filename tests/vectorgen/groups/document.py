@@ -41,7 +41,7 @@ LOGS = "Control characters reach logs and terminals; comparisons see another tex
 )
 def without(name: str) -> Case:
     """The field {} is missing."""
-    return enclave_case(**{name: DROP})
+    return enclave_case(fields={name: DROP})
 
 
 @family(
@@ -52,7 +52,7 @@ def without(name: str) -> Case:
 )
 def null(name: str) -> Case:
     """The field {} is null."""
-    return enclave_case(**{name: None})
+    return enclave_case(fields={name: None})
 
 
 @vector(expect="document.field_missing", rule="attacks 33; EC2 user guide, NitroTPM", effect=GUESS)
@@ -107,7 +107,7 @@ def empty_map() -> Case:
 )
 def type_where(changes: dict[str, object]) -> Case:
     """In this document {}."""
-    return enclave_case(**changes)
+    return enclave_case(fields=changes)
 
 
 @family(
@@ -149,7 +149,7 @@ def payload_is(payload: object) -> Case:
     Row("upper-case-suffix", "with its suffix in upper case", "i-0fa4e0fa4e0fa4e0f-ENC0FA4E0FA4E0FA4E0"),
     Row("suffix-alone", "the suffix without an instance", SUFFIX),
     expect="document.module_id",
-    rule="attacks 31, 38; AWS attestation process 3.1",
+    rule="attacks 31, 38, 105; AWS attestation process 3.1",
     effect=LOGS,
 )
 def module_id(value: str) -> Case:
@@ -204,7 +204,6 @@ def _pcrs(*indexes: int) -> dict[int, bytes]:
 
 @family(
     Row("sparse", "0, 1, 2, 3, 4 and 8 alone", _pcrs(0, 1, 2, 3, 4, 8)),
-    Row("16", "0 to 15", _pcrs(*range(16))),
     Row("17", "0 to 16", _pcrs(*range(17))),
     Row("32", "0 to 31, all there are", _pcrs(*range(32))),
     Row("0-to-8-and-31", "0 to 8 and 31", _pcrs(*range(9), 31)),
@@ -269,7 +268,7 @@ def nitrotpm_pcr_count_empty() -> Case:
 )
 def pcr_index(index: object) -> Case:
     """A further PCR has the index {}."""
-    return enclave_case(pcrs={**ENCLAVE_PCRS, index: pcr("PCR16")})
+    return enclave_case(pcrs=cbor.Pairs((*ENCLAVE_PCRS.items(), (index, pcr("PCR16")))))
 
 
 @family(
@@ -383,7 +382,7 @@ def cabundle(value: list[object]) -> Case:
 )
 def of_1025_bytes(name: str) -> Case:
     """The field {} has one byte more than AWS allows."""
-    return enclave_case(**{name: MUCH})
+    return enclave_case(fields={name: MUCH})
 
 
 @family(
@@ -395,7 +394,7 @@ def of_1025_bytes(name: str) -> Case:
 )
 def of_1024_bytes(name: str) -> Case:
     """The field {} has the 1,024 bytes that AWS allows."""
-    return enclave_case(**{name: MUCH[:1024]})
+    return enclave_case(fields={name: MUCH[:1024]})
 
 
 @family(
@@ -410,7 +409,7 @@ def of_1024_bytes(name: str) -> Case:
 )
 def optional_field(changes: dict[str, object]) -> Case:
     """The optional field {}; the policy demands nothing of it."""
-    return enclave_case(**changes)
+    return enclave_case(fields=changes)
 
 
 @vector(expect=ACCEPT, rule="attacks 35; AWS attestation process 3.1", effect=LOST)
@@ -431,7 +430,7 @@ def public_key_of_one_byte() -> Case:
 )
 def unknown_field(name: str) -> Case:
     """A further field has {}."""
-    return enclave_case(**{name: b"value"})
+    return enclave_case(fields={name: b"value"})
 
 
 @family(

@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from vectorgen.forge.documents import DROP, MADE, NONCE, NOW, PUBLIC_KEY, milliseconds
@@ -105,7 +105,7 @@ def replayed_for_a_later_nonce() -> Case:
     rule="attacks 74; RFC 9334 section 10",
     effect=OLD,
 )
-def age(now: object) -> Case:
+def age(now: datetime) -> Case:
     """At `now` the age of the document is {} the policy's max_age; all certificates are valid."""
     return replace(enclave_case(), now=now)
 
@@ -119,7 +119,7 @@ def age(now: object) -> Case:
     rule="attacks 75; RFC 9334 section 10",
     effect="A document dated ahead can be kept and used later, long after it was made.",
 )
-def ahead(now: object) -> Case:
+def ahead(now: datetime) -> Case:
     """The document's time is ahead of `now` by {} the policy's max_clock_skew."""
     return replace(enclave_case(), now=now)
 
@@ -131,7 +131,7 @@ def ahead(now: object) -> Case:
     rule="attacks 74, 75; RFC 9334 section 10",
     effect=OLD,
 )
-def nitrotpm(now: object) -> Case:
+def nitrotpm(now: datetime) -> Case:
     """A NitroTPM document is {}."""
     return replace(tpm_case(), now=now)
 
@@ -230,7 +230,7 @@ def timestamp_only_nitrotpm() -> Case:
     rule="attacks 74, 75, 78",
     effect=OLD,
 )
-def timestamp_only_and(now: object) -> Case:
+def timestamp_only_and(now: datetime) -> Case:
     """The policy asks for no nonce, and the document is {}."""
     return replace(enclave_case(policy=ONLY_TIME), nonce=None, now=now)
 

@@ -12,6 +12,7 @@ from vectorgen.forge.policies import (
     Json,
     enclave_set,
     equals,
+    pinning,
     policy,
     tpm_set,
 )
@@ -126,7 +127,7 @@ def pcr0_value_in_pcr16() -> Case:
 )
 def further_pcr(index: int) -> Case:
     """The policy pins {} besides the usual ones, and the document has it."""
-    return enclave_case(pcrs={**ENCLAVE_PCRS, index: OTHER}, policy=policy(enclave_set(**{f"pcr{index}": OTHER})))
+    return enclave_case(pcrs={**ENCLAVE_PCRS, index: OTHER}, policy=policy(pinning({index: OTHER})))
 
 
 @family(
@@ -153,7 +154,7 @@ def further_pcr_that(value: object) -> Case:
 )
 def zero_pinned(index: int) -> Case:
     """The policy pins {}, and the document has it so."""
-    return enclave_case(pcrs={**ENCLAVE_PCRS, index: ZERO}, policy=policy(enclave_set(**{f"pcr{index}": ZERO})))
+    return enclave_case(pcrs={**ENCLAVE_PCRS, index: ZERO}, policy=policy(pinning({index: ZERO})))
 
 
 @family(
@@ -165,7 +166,7 @@ def zero_pinned(index: int) -> Case:
 )
 def zero_pinned_but_set(index: int) -> Case:
     """The policy pins {}."""
-    return enclave_case(policy=policy(enclave_set(**{f"pcr{index}": ZERO})))
+    return enclave_case(policy=policy(pinning({index: ZERO})))
 
 
 @vector(
@@ -204,6 +205,13 @@ def nitrotpm_secure_boot_alone() -> Case:
 def pinned(measurements: Json) -> Case:
     """The policy pins {}."""
     return enclave_case(policy=policy(measurements))
+
+
+@vector(expect=ACCEPT, rule="attacks 92", effect="Refused, values in the case that some tools print cannot be pinned.")
+def pinned_in_upper_case() -> Case:
+    """The policy writes PCR0, PCR1 and PCR2 in upper-case hex digits."""
+    pcrs = {str(index): ENCLAVE_PCRS[index].hex().upper() for index in (0, 1, 2)}
+    return enclave_case(policy=policy({"kind": "enclave", "label": "upper case", "pcrs": pcrs}))
 
 
 @vector(expect="policy.debug_enclave", rule="attacks 90; AWS Nitro Enclaves user guide, debug mode", effect=DEBUG)

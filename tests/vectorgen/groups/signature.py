@@ -1,5 +1,6 @@
 """The document's signature: ES384 over the Sig_structure, by the leaf's key (RFC 9052 section 4.4, RFC 9053 section 2.1)."""
 
+from collections.abc import Callable
 from functools import cache
 from itertools import count
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 from vectorgen.forge import cbor
 from vectorgen.forge.documents import (
     CHAIN,
+    ENCLAVE_PCRS,
     ES384,
     MADE,
     TPM_CHAIN,
@@ -33,8 +35,6 @@ TPM_PAYLOAD: Final = cbor.encode(cbor.Open(nitro_tpm()))
 MESSAGE: Final = sig_structure(PAYLOAD)
 R, S = CHAIN.key.sign(MESSAGE)
 LARGEST: Final = (1 << 384) - 1
-HIGH_S: Final = max(S, ORDER - S)
-LOW_S: Final = min(S, ORDER - S)
 
 ANYONE_SIGNS = "Anyone can write documents that are believed."
 ECDSA_RULES = ("https://www.rfc-editor.org/rfc/rfc9053.html#section-2.1",)
@@ -96,7 +96,7 @@ def payload_bit_flipped() -> Case:
 @vector(expect="signature.invalid", rule="attacks 17; RFC 9052 section 4.4", effect="Claims can be changed on the way.")
 def payload_pcr_swapped() -> Case:
     """The value of PCR15 has been changed after signing, one that this policy does not pin."""
-    other = dict(enclave()["pcrs"] if isinstance(enclave()["pcrs"], dict) else {}) | {15: b"\x01" * 48}
+    other = {**ENCLAVE_PCRS, 15: b"\x01" * 48}
     return Case(doc=envelope(cbor.encode(cbor.Open(enclave(pcrs=other))), message=MESSAGE).encode())
 
 
@@ -193,6 +193,17 @@ def by_the_attested_key() -> Case:
     return Case(doc=envelope(payload, key=NEVER_TRUST_STRANGER).encode())
 
 
+def _dated(step: int) -> bytes:
+    return cbor.encode(cbor.Open(enclave(timestamp=milliseconds(MADE) - step)))
+
+
+def _with_s(choose: Callable[[int, int], int]) -> Case:
+    """Sign a document of a millisecond earlier, and choose one of the two values of s."""
+    payload = _dated(1)
+    r, s = CHAIN.key.sign(sig_structure(payload))
+    return Case(doc=envelope(payload, signature=raw(r, choose(s, ORDER - s))).encode())
+
+
 @vector(
     expect=ACCEPT,
     rule="attacks 15; RFC 9053 section 2.1",
@@ -201,7 +212,7 @@ def by_the_attested_key() -> Case:
 )
 def high_s() -> Case:
     """The upper one of the two values of s."""
-    return signed(R, HIGH_S)
+    return _with_s(max)
 
 
 @vector(
@@ -212,7 +223,7 @@ def high_s() -> Case:
 )
 def low_s() -> Case:
     """The lower one of the two values of s."""
-    return signed(R, LOW_S)
+    return _with_s(min)
 
 
 @vector(
@@ -243,20 +254,15 @@ def _short_r() -> int:
 
 
 @cache
-def _short_s(r_too: str) -> tuple[int, int]:
-    """Find the first signature whose s begins with a zero byte, among all nonce scalars or those with a short r."""
-    scalar = _short_r() if r_too == "both" else 2
-    timestamps = count(0) if r_too == "both" else (0,)
-    for step in timestamps:
-        message = sig_structure(_dated(step))
-        for candidate in (scalar,) if r_too == "both" else count(scalar):
-            if CHAIN.key.sign_with(message, candidate)[1] < 1 << 376:
-                return step, candidate
-    raise LookupError
+def _short_s() -> int:
+    """Find the first nonce scalar whose s begins with a zero byte."""
+    return next(scalar for scalar in count(2) if CHAIN.key.sign_with(MESSAGE, scalar)[1] < 1 << 376)
 
 
-def _dated(step: int) -> bytes:
-    return cbor.encode(cbor.Open(enclave(timestamp=milliseconds(MADE) - step)))
+@cache
+def _step_with_short_s() -> int:
+    """Find the first earlier millisecond at which the short r comes with a short s."""
+    return next(step for step in count(1) if CHAIN.key.sign_with(sig_structure(_dated(step)), _short_r())[1] < 1 << 376)
 
 
 def _signed_with(payload: bytes, scalar: int) -> Case:
@@ -282,7 +288,7 @@ def leading_zero_r() -> Case:
 )
 def leading_zero_s() -> Case:
     """The first byte of s is zero."""
-    return _signed_with(PAYLOAD, _short_s("any")[1])
+    return _signed_with(PAYLOAD, _short_s())
 
 
 @vector(
@@ -290,8 +296,7 @@ def leading_zero_s() -> Case:
 )
 def leading_zero_r_and_s() -> Case:
     """The first bytes of r and of s are zero."""
-    step, scalar = _short_s("both")
-    return _signed_with(_dated(step), scalar)
+    return _signed_with(_dated(_step_with_short_s()), _short_r())
 
 
 @vector(

@@ -1,0 +1,129 @@
+"""Validity: every certificate at `now`, both ends included, in whole seconds (RFC 5280 section 4.1.2.5)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from vectorgen.forge import der
+from vectorgen.forge.certificates import LEAF_FROM, LEAF_UNTIL, NITRO_TPM_ID, Recipe, at, hierarchy, leaf_of
+from vectorgen.forge.documents import NOW, milliseconds
+from vectorgen.forge.policies import fresh_nonce, policy
+from vectorgen.kit import ACCEPT, Case, Row, enclave_case, family, tpm_case, vector
+
+SECOND: Final = timedelta(seconds=1)
+MICROSECOND: Final = timedelta(microseconds=1)
+THIS_SECOND: Final = NOW.replace(microsecond=0)
+SHOWN: Final = {
+    "root": "root",
+    "regional": "regional certificate",
+    "zonal": "zonal certificate",
+    "instance": "instance's certificate",
+    "leaf": "leaf",
+}
+TWO_DAYS: Final = policy(freshness=fresh_nonce(max_age_ms=48 * 3_600_000))
+OUTSIDE = "A key that its owner has given up, or that has been stolen since, still counts."
+INSIDE = "Refused, documents fail in the first or last second, or whenever `now` has a fraction."
+
+
+def _rows() -> tuple[Row, ...]:
+    return tuple(Row(place, words, place) for place, words in SHOWN.items())
+
+
+def _from(start: datetime) -> Callable[[Recipe], Recipe]:
+    return lambda recipe: replace(recipe, not_before=der.time(start))
+
+
+def _until(end: datetime) -> Callable[[Recipe], Recipe]:
+    return lambda recipe: replace(recipe, not_after=der.time(end))
+
+
+@family(*_rows(), expect="chain.expired", rule="attacks 68, 69; RFC 5280 section 6.1.3 (a)(2)", effect=OUTSIDE)
+def ended_a_second_ago(place: str) -> Case:
+    """The {} ended in the second before that of `now`."""
+    return enclave_case(at(place, _until(THIS_SECOND - SECOND)))
+
+
+@family(*_rows(), expect="chain.expired", rule="attacks 68; RFC 5280 section 6.1.3 (a)(2)", effect=OUTSIDE)
+def ended_before_the_document(place: str) -> Case:
+    """The {} ended an hour before `now`, before the document was made."""
+    return enclave_case(at(place, _until(THIS_SECOND - timedelta(minutes=30))))
+
+
+@family(*_rows(), expect="chain.not_yet_valid", rule="attacks 68, 69; RFC 5280 section 6.1.3 (a)(2)", effect=OUTSIDE)
+def begins_in_a_second(place: str) -> Case:
+    """The {} begins in the second after that of `now`."""
+    return enclave_case(at(place, _from(THIS_SECOND + SECOND)))
+
+
+@family(*_rows(), expect=ACCEPT, rule="attacks 69; RFC 5280 section 4.1.2.5", effect=INSIDE)
+def ends_in_this_second(place: str) -> Case:
+    """The {} ends in the second of `now`, which has 789 milliseconds more."""
+    return enclave_case(at(place, _until(THIS_SECOND)))
+
+
+@family(*_rows(), expect=ACCEPT, rule="attacks 69; RFC 5280 section 4.1.2.5", effect=INSIDE)
+def begins_in_this_second(place: str) -> Case:
+    """The {} begins in the second of `now`."""
+    return enclave_case(at(place, _from(THIS_SECOND)))
+
+
+def _made_at(now: datetime) -> Case:
+    """Give a document made at `now`."""
+    return enclave_case(now=now, timestamp=milliseconds(now))
+
+
+@family(
+    Row("first-instant", "the first instant of the leaf", LEAF_FROM, ACCEPT),
+    Row("last-second", "the last second of the leaf", LEAF_UNTIL, ACCEPT),
+    Row("last-microsecond", "the last microsecond of the leaf's last second", LEAF_UNTIL + SECOND - MICROSECOND, ACCEPT),
+    Row("a-microsecond-early", "a microsecond before the leaf begins", LEAF_FROM - MICROSECOND, "chain.not_yet_valid"),
+    Row("a-second-late", "the second after the leaf's last one", LEAF_UNTIL + SECOND, "chain.expired"),
+    expect=ACCEPT,
+    rule="attacks 69; RFC 5280 section 4.1.2.5",
+    effect=INSIDE,
+)
+def at_now(now: datetime) -> Case:
+    """`now` is {}."""
+    return _made_at(now)
+
+
+@family(
+    Row("the-year-2049", "the year 2049", datetime(2049, 1, 1, tzinfo=UTC), "chain.expired"),
+    Row("the-year-9999", "the last microsecond of the year 9999", datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC), "chain.expired"),
+    Row("the-epoch", "the first second of 1970", datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC), "chain.not_yet_valid"),
+    expect=ACCEPT,
+    rule="attacks 68, 73; RFC 5280 section 6.1.3 (a)(2)",
+    effect=OUTSIDE,
+)  # fmt: skip
+def far_away(now: datetime) -> Case:
+    """`now` is in {}, and the document says so too."""
+    return _made_at(now)
+
+
+@family(
+    Row("ended", "ended a second ago", _until(THIS_SECOND - SECOND), "chain.expired"),
+    Row("begins", "begins in a second", _from(THIS_SECOND + SECOND), "chain.not_yet_valid"),
+    Row("ends-now", "ends in this second", _until(THIS_SECOND), ACCEPT),
+    expect=ACCEPT,
+    rule="attacks 68, 69; RFC 5280 section 6.1.3 (a)(2)",
+    effect=OUTSIDE,
+)
+def nitrotpm_leaf(change: Callable[[Recipe], Recipe]) -> Case:
+    """The leaf of a NitroTPM document {}."""
+    return tpm_case(hierarchy(leaf=change(leaf_of(NITRO_TPM_ID))))
+
+
+@vector(expect="chain.expired", rule="attacks 68, 73; RFC 5280 section 6.1.3 (a)(2)", effect=OUTSIDE)
+def leaf_ended_policy_patient() -> Case:
+    """The leaf ended a day ago; the policy would believe documents that are two days old."""
+    return enclave_case(now=NOW + timedelta(days=1), policy=TWO_DAYS)
+
+
+@vector(expect="chain.not_yet_valid", rule="attacks 68, 70; RFC 5280 section 6.1.3 (a)(2)", effect=OUTSIDE)
+def leaf_begins_after_its_end() -> Case:
+    """The leaf begins an hour after `now` and ended an hour before it."""
+    after = THIS_SECOND + timedelta(hours=1)
+    return enclave_case(
+        at("leaf", lambda recipe: replace(recipe, not_before=der.time(after), not_after=der.time(after - timedelta(hours=2))))
+    )
