@@ -85,6 +85,15 @@ def _node(tag: int, content: bytes) -> Node:
     return Node(tag, content)
 
 
+def extensions(certificate: bytes) -> list[Node]:
+    """Return the extensions of a certificate."""
+    root = read(certificate)
+    fields = root.parts[0].parts if root is not None and root.parts else None
+    if not fields or fields[-1].tag != 0xA3 or not fields[-1].parts:
+        return []
+    return fields[-1].parts[0].parts or []
+
+
 def every_node(node: Node) -> list[Node]:
     """Return the element and all elements in it."""
     return [node, *(found for part in node.parts or () for found in every_node(part))]

@@ -13,8 +13,10 @@ from typing import Final
 
 import cbor2
 
-from altered import cbor, vectors
+import kit_reader
+from altered import cbor
 from fuzz.invariant import check_refusal, require
+from genuine import GENUINE
 from nitro_attest import (
     AnyEnclave,
     AnyNitroTpm,
@@ -44,15 +46,20 @@ _POLICY: Final = {
 _SOME_TIME: Final = datetime(2026, 1, 3, tzinfo=UTC)
 
 
+def genuine_documents() -> list[bytes]:
+    """Return the captured documents."""
+    return [captured.doc for captured in GENUINE]
+
+
 @cache
 def _genuine() -> frozenset[bytes]:
     """Return the SHA-256 of every payload that AWS's hardware is known to have signed."""
-    return frozenset(hashlib.sha256(cbor2.loads(doc)[2]).digest() for doc in vectors.genuine_documents())
+    return frozenset(hashlib.sha256(cbor2.loads(doc)[2]).digest() for doc in genuine_documents())
 
 
 def seeds() -> list[bytes]:
     """Begin with every document there is."""
-    return [*vectors.genuine_documents(), *(vector.doc for vector in vectors.kit())]
+    return [*genuine_documents(), *(kit_reader.read_vector(path).doc for path in kit_reader.paths())]
 
 
 def mutate(data: bytes, chance: Random) -> bytes:

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 import cbor2
 
-from altered import cbor, chains, vectors
+from altered import cbor, chains
 from fuzz.invariant import check_refusal, require
+from fuzz.target_envelope import seeds as documents
 from nitro_attest import Absent, Equals, FreshNonce, Measurements, Policy, Reason, VerificationError, verify
 from nitro_attest.testing import ENCLAVE_MODULE_ID, NITRO_TPM_MODULE_ID, FakeNitro, PayloadMap
 
@@ -47,9 +48,7 @@ def seeds() -> list[bytes]:
         for issue in (fake.enclave_document, fake.nitro_tpm_document)
         for encoding in PayloadMap
     ]
-    return [
-        found for doc in (*good, *vectors.genuine_documents(), *(it.doc for it in vectors.kit())) if (found := _payload(doc))
-    ]
+    return [found for doc in (*good, *documents()) if (found := _payload(doc))]
 
 
 def _payload(doc: bytes) -> bytes | None:

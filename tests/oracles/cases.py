@@ -6,27 +6,16 @@ number or version, signed again by the right key: each entry of the catalogue of
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, final
 
-from altered import chains, profile, vectors
+import kit_reader
+from altered import chains, profile
 from fuzz import target_chain
-from nitro_attest import (
-    AnyEnclave,
-    AnyNitroTpm,
-    DebugEnclave,
-    NotChecked,
-    Policy,
-    PolicyError,
-    TimestampOnly,
-    VerificationError,
-    verify,
-)
+from genuine import GENUINE, policy_for
+from nitro_attest import Policy, VerificationError, verify
 from nitro_attest.testing import EnvelopeTag, PayloadMap
 
-_WHY: Final = "the peers judge neither values nor freshness"
-_FRESHNESS: Final = TimestampOnly(because=_WHY, max_age=timedelta(minutes=5))
-_WAIVED: Final = NotChecked(_WHY)
 _PLACES: Final = (1, 3, 4)  # an authority with authorities under it, the last authority, the leaf
 
 
@@ -53,16 +42,14 @@ def verdict(case: Case) -> str:
 
 def genuine() -> Iterator[Case]:
     """Return the captured documents, each at its own time."""
-    for entry in vectors.genuine():
-        sets = (AnyEnclave(_WHY), DebugEnclave(_WHY)) if entry.kind == "enclave" else (AnyNitroTpm(_WHY),)
-        policy = Policy(measurements=sets, freshness=_FRESHNESS, public_key=_WAIVED, user_data=_WAIVED)
-        yield Case(f"genuine/{entry.name}", entry.doc, policy, None, entry.at)
+    for captured in GENUINE:
+        yield Case(f"genuine/{captured.name}", captured.doc, policy_for(captured.measurements), None, captured.time)
 
 
 def kit() -> Iterator[Case]:
     """Return the vectors of the kit."""
-    for vector in vectors.kit():
-        yield Case(f"kit/{vector.name}", vector.doc, vector.policy, vector.nonce, vector.now)
+    for vector in map(kit_reader.read_vector, kit_reader.paths()):
+        yield Case(f"kit/{vector.id}", vector.doc, vector.policy, vector.nonce, vector.now)
 
 
 def generated() -> Iterator[Case]:
@@ -79,9 +66,5 @@ def generated() -> Iterator[Case]:
     for place in _PLACES:
         for change, changed in profile.every_change():
             chain = chains.change(chains.fake_chain_at_now(), place, changed)
-            name = f"generated/{place}/{change}"
-            try:
-                policy = target_chain.policy(chains.anchor_of(chain))
-            except PolicyError:  # pragma: no cover - only a root can be refused here, and none is changed
-                continue
-            yield Case(name, target_chain.document(chain), policy, target_chain.NONCE, chains.NOW)
+            policy = target_chain.policy(chains.anchor_of(chain))
+            yield Case(f"generated/{place}/{change}", target_chain.document(chain), policy, target_chain.NONCE, chains.NOW)

@@ -50,19 +50,62 @@ def test_the_year_0_is_refused_in_an_anchor() -> None:
     assert refusal.value.field == "TrustAnchor.certificate"
 
 
+ALTERNATIVE_NAMES = bytes.fromhex("0603551d11")
+INFORMATION_ACCESS = bytes.fromhex("06082b06010505070101")
+OCSP, OTHER_METHOD = bytes.fromhex("06082b06010505073001"), bytes.fromhex("06032a0304")
+PLACE_TO_ASK = der.element(0x86, b"http://never-trust.invalid/")
+UNREADABLE = [
+    (ALTERNATIVE_NAMES, der.element(0x82, b"never-trust\xff")),
+    (ALTERNATIVE_NAMES, der.element(0x87, b"\x7f")),
+    (ALTERNATIVE_NAMES, der.element(0xA4, b"")),
+    (INFORMATION_ACCESS, der.element(0x30, OCSP, der.element(0x86, b"\xff"))),
+    (INFORMATION_ACCESS, der.element(0x30, OTHER_METHOD, PLACE_TO_ASK)),
+    (INFORMATION_ACCESS, der.element(0x30, OCSP[:-1] + b"\x81", PLACE_TO_ASK)),
+    (INFORMATION_ACCESS, der.element(0x30, OCSP)),
+    (INFORMATION_ACCESS, der.element(0x30, OCSP, PLACE_TO_ASK, PLACE_TO_ASK)),
+    (INFORMATION_ACCESS, der.element(0x30)),
+]
+
+
 @pytest.mark.parametrize("place", range(1, 5))
-def test_a_tls_feature_without_a_name_is_refused(place: int) -> None:
-    """The library below answers such an extension with a KeyError of its own."""
+@pytest.mark.parametrize(("oid", "value"), UNREADABLE)
+def test_names_that_path_validation_cannot_read_are_refused_as_such(place: int, oid: bytes, value: bytes) -> None:
+    """They are no bad signature, which is what path validation would make of some of them."""
+    extension = der.element(0x30, oid, der.element(0x04, der.element(0x30, value)))
+
+    assert _verdict(place, lambda fields: _with_extension(fields, extension)) is Reason.CHAIN_EXTENSION
+
+
+@pytest.mark.parametrize("place", range(1, 5))
+@pytest.mark.parametrize(
+    ("oid", "value"), [(ALTERNATIVE_NAMES, PLACE_TO_ASK), (INFORMATION_ACCESS, der.element(0x30, OCSP, PLACE_TO_ASK))]
+)
+def test_plain_names_change_nothing(place: int, oid: bytes, value: bytes) -> None:
+    """Names in ASCII are neither evaluated nor refused."""
+    extension = der.element(0x30, oid, der.element(0x04, der.element(0x30, value)))
+    chain = _changed(place, lambda fields: _with_extension(fields, extension))
+
+    assert _accepted(chain)
+
+
+@pytest.mark.parametrize("place", range(1, 5))
+def test_a_tls_feature_without_a_name_changes_nothing(place: int) -> None:
+    """The library below answers such an extension with a KeyError of its own; it must never be asked."""
     feature = bytes.fromhex("301106082b0601050507011804053003020100")
 
-    assert _verdict(place, lambda fields: _with_extension(fields, feature)) is Reason.CHAIN_EXTENSION
+    assert _accepted(_changed(place, lambda fields: _with_extension(fields, feature)))
 
 
-def test_a_common_name_that_warns_is_refused_where_warnings_are_errors() -> None:
-    """A name of more than 64 characters makes the library below warn; here, as in some services, that is an exception."""
+def test_a_common_name_of_more_than_64_characters_is_no_warning() -> None:
+    """The library below warns of one, which would be an exception in services that make warnings errors."""
     name = der.element(0x30, der.element(0x31, der.element(0x30, bytes.fromhex("0603550403"), der.element(0x0C, b"x" * 65))))
 
     assert _verdict(4, lambda fields: [*fields[:5], name, *fields[6:]]) is Reason.CHAIN_SUBJECT
+
+
+def _accepted(chain: chains.Altered) -> bool:
+    policy = target_chain.policy(chains.anchor_of(chain))
+    return bool(verify(target_chain.document(chain), policy, nonce=target_chain.NONCE, now=chains.NOW).replay_key)
 
 
 def _with_extension(fields: list[bytes], extension: bytes) -> list[bytes]:
