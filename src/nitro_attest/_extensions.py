@@ -26,14 +26,13 @@ _REFUSED: Final = frozenset(
         bytes.fromhex("551d36"),  # 4.2.1.14: inhibitAnyPolicy
     }
 )
-# Not evaluated, but lists all the same; path validation reads the first two as well, and genuine certificates have the third.
-_LISTS: Final = frozenset(
-    {
-        bytes.fromhex("551d11"),  # 4.2.1.6: subjectAltName
-        bytes.fromhex("2b06010505070101"),  # 4.2.2.1: authorityInfoAccess
-        bytes.fromhex("551d1f"),  # 4.2.1.13: cRLDistributionPoints
-    }
-)
+# Not evaluated, but path validation reads the first two as well and would refuse a bad name in them as if it were a bad
+# signature: only names in plain ASCII are let through to it. Genuine certificates have the third alone.
+_ALTERNATIVE_NAMES: Final = bytes.fromhex("551d11")  # 4.2.1.6: subjectAltName
+_INFORMATION_ACCESS: Final = bytes.fromhex("2b06010505070101")  # 4.2.2.1: authorityInfoAccess
+_DISTRIBUTION_POINTS: Final = bytes.fromhex("551d1f")  # 4.2.1.13: cRLDistributionPoints
+_PLAIN_NAMES: Final = frozenset({0x81, 0x82, 0x86})  # 4.2.1.6: rfc822Name, dNSName, uniformResourceIdentifier
+_ACCESS_METHODS: Final = bytes.fromhex("06082b060105050730")  # 4.2.2.1: id-ad and one more octet
 
 _INTEGER, _BIT_STRING, _OCTET_STRING, _FIRST_CHOICE = 0x02, 0x03, 0x04, 0x80
 _TRUE: Final = bytes.fromhex("0101ff")  # X.690 11.1
@@ -72,12 +71,36 @@ def read_extensions(der: bytes, element: _der.Element | None, place: str) -> Ext
             extension = Extension(bool(flag), der[value.content : value.end])
             if name in found or name in _REFUSED or (extension.critical and name not in _UNDERSTOOD):
                 raise refused(Reason.CHAIN_EXTENSION, f"{place}: extension {name.hex()}", "none that is not understood")
-            if name in _LISTS:
-                _sequence(extension.value)
+            _check_lists(name, extension.value)
             found[name] = extension
     except _der.DerError as exc:
         raise refused(Reason.CHAIN_EXTENSION, place) from exc
     return found
+
+
+def _check_lists(name: bytes, value: bytes) -> None:
+    """Hold the extensions that are lists to their form, as far as others read them."""
+    if name == _DISTRIBUTION_POINTS:
+        _sequence(value)
+    elif name == _ALTERNATIVE_NAMES:
+        for alternative in _sequence(value):
+            _check_plain(value, alternative)
+    elif name == _INFORMATION_ACCESS:
+        for description in _sequence(value):
+            match _der.children(value, description):
+                case [method, location] if _is_access_method(method.encoded(value)):
+                    _check_plain(value, location)
+                case _:
+                    raise _der.DerError
+
+
+def _is_access_method(encoded: bytes) -> bool:
+    return encoded[:-1] == _ACCESS_METHODS and encoded[-1] <= 0x7F  # noqa: PLR2004 - an arc of one octet
+
+
+def _check_plain(value: bytes, name: _der.Element) -> None:
+    if name.tag not in _PLAIN_NAMES or not value[name.content : name.end].isascii():
+        raise _der.DerError
 
 
 def read_authority(extensions: Extensions, place: str) -> int | None:

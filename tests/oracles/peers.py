@@ -1,0 +1,90 @@
+"""Ask others for their verdict: pycose for the signature, pyhanko-certvalidator and the system's openssl for the chain.
+
+A document's parts come in, a verdict goes out. Documents are taken apart with plain cbor2, never with the library under test.
+"""
+
+import asyncio
+import subprocess
+import tempfile
+from base64 import encodebytes
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, cast, final
+
+import cbor2
+from asn1crypto.x509 import Certificate
+from cryptography import x509
+from pycose.keys import EC2Key
+from pycose.keys.curves import P384
+from pycose.messages import Sign1Message
+from pyhanko_certvalidator import CertificateValidator, ValidationContext
+
+OPENSSL: Final = "openssl"
+_PEM: Final = "-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n"
+_SECONDS: Final = 10
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Hold what plain cbor2 finds in a document."""
+
+    sign1: tuple[Any, ...]
+    certificate: bytes
+    cabundle: tuple[bytes, ...]
+
+
+def take_apart(doc: bytes) -> Parts | None:
+    """Read a document without any rule; None if its certificates can't be found."""
+    try:
+        sign1 = cbor2.loads(doc)
+        items = sign1.value if isinstance(sign1, cbor2.CBORTag) else sign1
+        fields = cbor2.loads(items[2])
+        found = Parts(tuple(items), fields["certificate"], tuple(fields["cabundle"]))
+    except Exception:  # noqa: BLE001 - whatever the fault, there is nothing to ask a peer about
+        return None
+    return found if all(type(der) is bytes for der in (found.certificate, *found.cabundle)) else None
+
+
+def pycose_accepts(parts: Parts) -> bool:
+    """Ask pycose whether the leaf in the document signed it."""
+    try:
+        key = x509.load_der_x509_certificate(parts.certificate).public_key()
+        numbers = cast("Any", key).public_numbers()
+        message = Sign1Message.from_cose_obj(list(parts.sign1), True)  # noqa: FBT003 - pycose's own call
+        message.key = EC2Key(crv=P384, x=numbers.x.to_bytes(48, "big"), y=numbers.y.to_bytes(48, "big"))
+        return bool(message.verify_signature())
+    except Exception:  # noqa: BLE001 - pycose refuses in many ways
+        return False
+
+
+@cache
+def pyhanko_accepts(certificate: bytes, cabundle: tuple[bytes, ...], root: bytes, at: datetime) -> bool:
+    """Ask pyhanko-certvalidator whether the leaf chains to the root at a time."""
+    try:
+        context = ValidationContext(
+            trust_roots=[Certificate.load(root)], moment=at, allow_fetching=False, revocation_mode="soft-fail"
+        )
+        others = [Certificate.load(der) for der in cabundle]
+        validator = CertificateValidator(Certificate.load(certificate), others, validation_context=context)
+        asyncio.run(validator.async_validate_usage(set()))
+    except Exception:  # noqa: BLE001 - it refuses in many ways
+        return False
+    return True
+
+
+@cache
+def openssl_accepts(certificate: bytes, cabundle: tuple[bytes, ...], root: bytes, at: datetime) -> bool:
+    """Ask `openssl verify` whether the leaf chains to the root at a time."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file, ders in (("root", (root,)), ("bundle", cabundle), ("leaf", (certificate,))):
+            (folder / file).write_text("".join(_PEM.format(encodebytes(der).decode()) for der in ders))
+        command = (
+            *(OPENSSL, "verify", "-attime", str(int(at.timestamp())), "-no-CApath", "-no-CAstore"),
+            *("-CAfile", str(folder / "root"), "-untrusted", str(folder / "bundle"), str(folder / "leaf")),
+        )
+        done = subprocess.run(command, capture_output=True, check=False, timeout=_SECONDS)  # noqa: S603 - our own command
+    return done.returncode == 0
