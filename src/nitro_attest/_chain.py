@@ -46,7 +46,7 @@ class TrustedLeaf(NamedTuple):
 
 
 @final
-class _Leaf(NamedTuple):
+class KnownLeaf(NamedTuple):
     """Hold a leaf and the common name of its subject."""
 
     certificate: Certificate
@@ -54,14 +54,14 @@ class _Leaf(NamedTuple):
 
 
 @final
-class _Host(NamedTuple):
+class KnownHost(NamedTuple):
     """Hold the authorities of a bundle that is proven, and the leaves proven under them: no host can push out another's."""
 
     authorities: tuple[Certificate, ...]
-    leaves: Memo[bytes, _Leaf]
+    leaves: Memo[bytes, KnownLeaf]
 
 
-_KNOWN_HOSTS: Final[Memo[tuple[bytes, ...], _Host]] = Memo(MAX_KNOWN_HOSTS)  # by the whole bundle, the root included
+_KNOWN_HOSTS: Final[Memo[tuple[bytes, ...], KnownHost]] = Memo(MAX_KNOWN_HOSTS)  # by the whole bundle, the root included
 
 
 def check_chain(
@@ -93,20 +93,20 @@ def _read_authorities(cabundle: tuple[bytes, ...]) -> tuple[Certificate, ...]:
     return tuple(read_certificate(der, Role.AUTHORITY, _place(index)) for index, der in enumerate(cabundle))
 
 
-def _read_leaf(der: bytes, authorities: tuple[Certificate, ...]) -> _Leaf:
+def _read_leaf(der: bytes, authorities: tuple[Certificate, ...]) -> KnownLeaf:
     """Read the leaf and hold the whole chain to the rules that need neither a time nor a signature check."""
     certificate = read_certificate(der, Role.LEAF, _LEAF)
     _check_links((*authorities, certificate))
     _check_path_lengths(authorities)
-    return _Leaf(certificate, common_name(certificate, _LEAF))
+    return KnownLeaf(certificate, common_name(certificate, _LEAF))
 
 
-def _remember(leaf: _Leaf, authorities: tuple[Certificate, ...]) -> None:
+def _remember(leaf: KnownLeaf, authorities: tuple[Certificate, ...]) -> None:
     """Remember what every check has just proven, from the root down."""
     cabundle = tuple(authority.der for authority in authorities)
     host = _KNOWN_HOSTS.recall(cabundle)
     if host is None:
-        host = _Host(authorities, Memo(MAX_KNOWN_LEAVES))
+        host = KnownHost(authorities, Memo(MAX_KNOWN_LEAVES))
         _KNOWN_HOSTS.remember(cabundle, host)
     host.leaves.remember(leaf.certificate.der, leaf)
 
