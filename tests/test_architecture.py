@@ -28,7 +28,7 @@ def _code_lines(path: Path) -> int:
 
 def test_the_core_is_small() -> None:
     """A reviewer can read it in a day."""
-    assert sum(_code_lines(SOURCE / f"{name}.py") for name in CORE) < 1_550
+    assert sum(_code_lines(SOURCE / f"{name}.py") for name in CORE) < 1_600
 
 
 @modules

@@ -7,8 +7,9 @@ signed is encoded as AWS chooses.
 """
 
 import io
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, NoReturn, cast, final
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn, cast
 
 import cbor2
 
@@ -21,21 +22,11 @@ class _TagFoundError(Exception):
     """Carry the fact that a tag was met through cbor2."""
 
 
-@final
-class _EveryTagRefused(Mapping[int, Any]):
-    """Stand as `semantic_decoders`: raises at the look-up, so that nothing behind a tag is ever decoded."""
-
-    def __getitem__(self, tag: int) -> NoReturn:
-        raise _TagFoundError
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
+def _refuse_tag() -> NoReturn:
+    raise _TagFoundError
 
 
-_NO_TAGS: Final = _EveryTagRefused()
+_NO_TAGS: Final[Mapping[int, Any]] = defaultdict(_refuse_tag)  # the look-up itself raises, so nothing behind a tag is decoded
 
 
 def decode_first(data: bytes, subject: str) -> object:

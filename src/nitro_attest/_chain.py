@@ -173,9 +173,11 @@ def _check_path(chain: Sequence[Certificate], second: datetime) -> None:
         .extension_policies(ca_policy=_AUTHORITY_RULES, ee_policy=_LEAF_RULES)
         .build_client_verifier()
     )
+    path: list[x509.Certificate] = []
+    cause: Exception | None = None
     try:
         path = verifier.verify(leaf, others).chain
     except (PathError, ValueError) as exc:
-        raise refused(Reason.CHAIN_SIGNATURE, "chain", "each certificate signed by the one before it") from exc
-    if path != [leaf, *reversed(others), root]:
-        raise refused(Reason.CHAIN_ISSUER, "chain", "the path in the order given")
+        cause = exc
+    if path != [leaf, *reversed(others), root]:  # no path at all, or one that is not exactly the given one
+        raise refused(Reason.CHAIN_SIGNATURE, "chain", "each certificate signed by the one before it") from cause
