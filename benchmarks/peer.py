@@ -1,7 +1,7 @@
-"""Time one verifier on one genuine document, inside that verifier's own environment.
+"""Time one verifier on one genuine document, inside that verifier's own environment; peers.py starts it.
 
-The verifier's name, a folder and a number of calls come in; one line of JSON with the time of each call goes out. Never: a time for
-a verifier that does not accept the document, or that accepts it with its signature changed. Started by peers.py.
+The verifier's name, a folder and a number of calls come in; one line of JSON with the time of each call goes out. Never: a time
+for a verifier that does not accept the document, or that accepts it with its signature changed.
 """
 
 import base64
@@ -21,7 +21,7 @@ Call = Callable[[bytes], object]
 
 
 def epsilon_attestation_verifier() -> Call:
-    """It takes base64 and the system's clock, and reports a refusal in its result."""
+    """Hand over base64; the clock is the system's, and a refusal stands in the result."""
     import logging
 
     from epsilon_verifier import verify_attestation
@@ -44,14 +44,14 @@ def epsilon_attestation_verifier() -> Call:
 
 
 def attested_relay() -> Call:
-    """Its public call demands a document of its own protocol; this is the part that checks any document."""
+    """Call the part that checks any document; the public call demands one of its own protocol."""
     from attested_relay.verify import _authenticated_document
 
     return lambda doc: _authenticated_document(doc, PCRS["0"], now=NOW)
 
 
 def evervault_attestation_bindings() -> Call:
-    """It demands a certificate whose key is in the document, and says so only when chain and signature are good."""
+    """Hand over a stranger's certificate: that its key is not the document's is said when chain and signature are good."""
     import evervault_attestation_bindings as bindings
 
     certificate = (FOLDER / "tls.der").read_bytes()
@@ -121,7 +121,7 @@ def main() -> None:
     doc = (FOLDER / "doc.cbor").read_bytes()
     call(doc)
     if not refuses(call, doc[:-1] + bytes([doc[-1] ^ 1])):
-        raise SystemExit("a changed signature is accepted")
+        sys.exit("a changed signature is accepted")
     times: list[float] = []
     for _ in range(int(sys.argv[3])):
         started = time.perf_counter_ns()

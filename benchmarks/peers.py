@@ -1,7 +1,7 @@
 """Compare with other verifiers on one genuine document, each in its own environment (`make bench-peers`).
 
-Nothing comes in, a table and a JSON file go out. Environments are made in .venv-peers from the package registry. A peer that can't be
-told the time runs under libfaketime, which is told to leave the clock of the measurement alone. The verifiers take turns.
+Nothing comes in, a table and a JSON file go out. Environments are made in .venv-peers from the package registry. All run under
+libfaketime, because some can't be told the time; it leaves the clock of the measurement alone. The verifiers take turns.
 """
 
 import json
@@ -70,7 +70,15 @@ def install(peer: Peer) -> str | None:
     if not (folder / "installed").exists():
         shutil.rmtree(folder, ignore_errors=True)
         venv.create(folder, with_pip=True)
-        command = [str(folder / "bin/python"), "-m", "pip", "--quiet", "--disable-pip-version-check", "install", peer.requirement]
+        command = [
+            str(folder / "bin/python"),
+            "-m",
+            "pip",
+            "--quiet",
+            "--disable-pip-version-check",
+            "install",
+            peer.requirement,
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed requirements
         if done.returncode:
             return done.stderr.strip().splitlines()[-1]
@@ -80,7 +88,16 @@ def install(peer: Peer) -> str | None:
 
 def take_turn(python: str, name: str) -> list[float] | str:
     """Time `CALLS` calls of a verifier in a new process at the document's own time; return why if it can't be done."""
-    faked = ["faketime", "-f", f"@{PRODUCTION_TIME:%Y-%m-%d %H:%M:%S}", python, "benchmarks/peer.py", name, str(FOLDER), str(CALLS)]
+    faked = [
+        "faketime",
+        "-f",
+        f"@{PRODUCTION_TIME:%Y-%m-%d %H:%M:%S}",
+        python,
+        "benchmarks/peer.py",
+        name,
+        str(FOLDER),
+        str(CALLS),
+    ]
     environment = os.environ | {"TZ": "UTC", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     done = subprocess.run(faked, capture_output=True, text=True, check=False, env=environment)  # noqa: S603 - fixed commands
     if done.returncode:
@@ -92,7 +109,7 @@ def take_turn(python: str, name: str) -> list[float] | str:
 def main() -> None:
     """Install, take turns, print the table, write the JSON file."""
     if shutil.which("faketime") is None:
-        raise SystemExit("faketime is missing: apt-get install faketime")
+        sys.exit("faketime is missing: apt-get install faketime")
     prepare()
     failed: dict[str, str] = {}
     pythons = dict.fromkeys(OURS, sys.executable)
@@ -130,7 +147,11 @@ def report(turns: dict[str, list[float]], samples: dict[str, int], failed: dict[
         rows.append((name, f"{statistics.median(medians) / 1000:.3f}", *(f"{ratio:.2f}" for ratio in ratios), checks[name]))
     rows += [(name, "-", *("-" for _ in OURS), f"failed: {why}") for name, why in failed.items() if name not in turns]
     print(table(header, rows))
-    results = {"about": about, "samples": samples, "verifiers": [dict(zip(header, row, strict=True)) for row in rows]}
+    results: dict[str, object] = {
+        "about": about,
+        "samples": samples,
+        "verifiers": [dict(zip(header, row, strict=True)) for row in rows],
+    }
     results["requirements"] = [peer.requirement for peer in PEERS]
     OUTPUT.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print(f"\nwritten to {OUTPUT}")

@@ -1,7 +1,7 @@
 """Time calls side by side.
 
-Subjects come in, medians and ratios go out. Subjects take turns in rounds, so that what else the machine does falls on all of them; a
-ratio is the median of the rounds' own ratios. Never: a mean, or the time of what prepares a call.
+Subjects come in, medians and ratios go out. Subjects take turns in rounds, so that what else the machine does falls on all of
+them; a ratio is the median of the rounds' own ratios. Never: a mean, or the time of what prepares a call.
 """
 
 import importlib.metadata
@@ -42,10 +42,11 @@ class Timed:
 
     def ratio(self, *floors: "Timed") -> float:
         """Return the median, over the rounds, of this subject's median to the sum of the floors' medians."""
-        return statistics.median(
+        ratios: list[float] = [
             statistics.median(own) / sum(map(statistics.median, theirs))
             for own, *theirs in zip(self.rounds, *(floor.rounds for floor in floors), strict=True)
-        )
+        ]
+        return statistics.median(ratios)
 
 
 def side_by_side(subjects: Mapping[str, Subject], rounds: int) -> dict[str, Timed]:
