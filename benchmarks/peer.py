@@ -124,9 +124,9 @@ def main() -> None:
         sys.exit("a changed signature is accepted")
     times: list[float] = []
     for _ in range(int(sys.argv[3])):
-        started = time.perf_counter_ns()
+        started = time.thread_time_ns()
         call(doc)
-        times.append((time.perf_counter_ns() - started) / 1000)
+        times.append((time.thread_time_ns() - started) / 1000)
     print(json.dumps(times))
 
 
