@@ -103,3 +103,13 @@ vectors-unchanged: vectors
 
 vectors-dist: $(VENV)/all
 	PYTHONPATH=tests $(BIN)/python -m vectorgen.archive dist
+
+# --- benchmarks --------------------------------------------------------------------------------------------------------
+
+.PHONY: bench bench-peers
+
+bench: $(VENV)/all
+	$(BIN)/python benchmarks/bench.py
+
+bench-peers: $(VENV)/all
+	$(BIN)/python benchmarks/peers.py

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import pytest
 
 import forge
+import kit_reader
 from forge import LEAF, NOW, Edit, swap
 from genuine import ARCHIVED, GENUINE, WAIVED, Genuine, policy_for
 from nitro_attest import (
@@ -24,13 +25,14 @@ from nitro_attest import (
     VerificationError,
     _chain,
     _ecdsa,
+    read_unverified,
     use_signature_backend,
     verify,
 )
 from nitro_attest._chain import MAX_KNOWN_HOSTS, KnownHost
 from nitro_attest._memo import Memo
 
-MUTANTS = 150  # of each genuine document, spread over all its bytes
+MUTANTS = 60  # of each genuine document, spread over all its bytes
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Case:
     doc: bytes
     policy: Policy
     now: datetime
+    nonce: bytes | None = None
 
 
 def _genuine_cases(genuine: Genuine) -> Iterator[Case]:
@@ -104,17 +107,28 @@ def _forged_cases() -> Iterator[Case]:
                 yield Case(f"{place} {name}, leaf {leaf_name}", doc, policy, NOW)
 
 
-CASES = [*(case for genuine in GENUINE for case in _genuine_cases(genuine)), *_forged_cases()]
+def _kit_cases() -> Iterator[tuple[Case, str]]:
+    """Go through the vectors of the kit, each with the verdict it expects."""
+    for path in kit_reader.paths():
+        vector = kit_reader.read_vector(path)
+        yield Case(vector.id, vector.doc, vector.policy, vector.now, vector.nonce), vector.expect
+
+
+KIT = list(_kit_cases())
+FORGED = list(_forged_cases())
+CASES = [*(case for genuine in GENUINE for case in _genuine_cases(genuine)), *FORGED, *(case for case, _ in KIT)]
 KNOWN = [
-    *(Case(genuine.name, genuine.doc, policy_for(genuine.measurements), genuine.time) for genuine in GENUINE),
-    Case("forge", forge.document(forge.payload(forge.chain())), CASES[-1].policy, NOW),
+    *(next(_genuine_cases(genuine)) for genuine in GENUINE),
+    FORGED[0],
+    *(case for case, expect in KIT if expect == kit_reader.ACCEPT),
 ]
+BUNDLES = {read_unverified(case.doc).cabundle for case in KNOWN}
 Answer = AttestationResult | tuple[type[VerificationError], tuple[Failure, ...]]
 
 
 def _decide(case: Case) -> Answer:
     try:
-        return verify(case.doc, case.policy, now=case.now)
+        return verify(case.doc, case.policy, nonce=case.nonce, now=case.now)
     except VerificationError as refusal:
         return type(refusal), refusal.failures
 
@@ -171,7 +185,7 @@ def test_with_all_that_is_good_known(answers: dict[str, Answer], monkeypatch: py
     memo = _remember(monkeypatch, MAX_KNOWN_HOSTS)
     for case in KNOWN:
         assert isinstance(_decide(case), AttestationResult)
-    assert len(memo) == len(KNOWN)
+    assert len(memo) == len(BUNDLES)
     assert not _differences(answers)
     assert not _differences(answers)
 
@@ -181,7 +195,7 @@ def test_with_the_hosts_known_and_no_leaf(answers: dict[str, Answer], monkeypatc
     memo = _remember(monkeypatch, MAX_KNOWN_HOSTS)
     for case in KNOWN:
         _decide(case)
-    for bundle in (*(tuple(genuine.payload["cabundle"]) for genuine in GENUINE), tuple(forge.chain()[:LEAF])):
+    for bundle in BUNDLES:
         host = memo.recall(bundle)
         assert host is not None
         memo.remember(bundle, host._replace(leaves=Memo(0)))

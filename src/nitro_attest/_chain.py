@@ -32,7 +32,7 @@ _LEAF_RULES: Final = (
     .require_present(x509.KeyUsage, Criticality.AGNOSTIC, None)
 )
 
-MAX_KNOWN_HOSTS: Final = 1024
+MAX_KNOWN_HOSTS: Final = 1024  # about 8 kB each with one leaf, so 8 MB; 29 MB if all are as large as a document can make them
 MAX_KNOWN_LEAVES: Final = 8  # for each host: it runs 4 enclaves at most, and each has one leaf for up to 3 hours
 
 
