@@ -54,8 +54,9 @@ lowest:
 	@$(MAKE) --no-print-directory VENV=.venv-lowest .venv-lowest/lowest
 	.venv-lowest/bin/python -m pytest -q -n 2 -m "not full" tests
 
-versions:
+versions: $(VENV)/all
 	@for v in 3.11 3.12 3.13; do \
+		case "$$($(BIN)/python --version)" in "Python $$v."*) continue;; esac; \
 		found=; for p in python$$v "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$$v.*/bin/python$$v; do \
 			"$$p" -c 'import venv' 2>/dev/null && found=$$p && break; done; \
 		if [ -z "$$found" ]; then echo "Python $$v is not installed: not tested"; continue; fi; \
