@@ -12,6 +12,7 @@ valid now is asked every time.
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple, final
 
@@ -93,7 +94,14 @@ def check_chain(
 
 
 def _read_authorities(cabundle: tuple[bytes, ...]) -> tuple[Certificate, ...]:
-    return tuple(read_certificate(der, Role.AUTHORITY, _place(index)) for index, der in enumerate(cabundle))
+    root, *others = cabundle
+    below = (read_certificate(der, Role.AUTHORITY, _place(index)) for index, der in enumerate(others, start=1))
+    return _read_root(root), *below
+
+
+@lru_cache(maxsize=8)  # a policy's own anchor and nothing else comes here, so no document decides what is kept
+def _read_root(der: bytes) -> Certificate:
+    return read_certificate(der, Role.AUTHORITY, _place(0))
 
 
 def _read_leaf(der: bytes, authorities: tuple[Certificate, ...]) -> KnownLeaf:
