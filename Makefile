@@ -85,3 +85,9 @@ $(VENV)/lowest: pyproject.toml requirements/dev.txt
 		cryptography==49.0.0 cbor2==6.2.1 hypothesis pytest pytest-xdist pytest-cov sybil hatchling editables
 	$(VENV)/lowest-env/bin/python -m pip --quiet --disable-pip-version-check install --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# --- the command line and policy files ---------------------------------------------------------------------------------
+
+.PHONY: schema
+schema: $(VENV)/all
+	$(BIN)/python -c 'import json; from nitro_attest.policy_file import json_schema; print(json.dumps(json_schema(), indent=2))' > docs/policy.schema.json
