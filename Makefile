@@ -91,3 +91,7 @@ $(VENV)/lowest: pyproject.toml requirements/dev.txt
 .PHONY: schema
 schema: $(VENV)/all
 	$(BIN)/python -c 'import json; from nitro_attest.policy_file import json_schema; print(json.dumps(json_schema(), indent=2))' > docs/policy.schema.json
+
+.PHONY: console-examples
+console-examples: $(VENV)/all
+	PYTHONPATH=tests $(BIN)/python tests/cli/console.py --write

@@ -13,6 +13,7 @@ from nitro_attest import _strict_json
 from nitro_attest.errors import PolicyError
 from nitro_attest.policy import Policy
 from nitro_attest.policy_file import _plain, _toml
+from nitro_attest.policy_file._plain import write_duration
 from nitro_attest.policy_file._reading import read_duration, read_table
 from nitro_attest.policy_file._schema import PolicyTable
 
@@ -24,6 +25,7 @@ __all__ = [
     "policy_to_toml",
     "read_duration",
     "read_policy",
+    "write_duration",
 ]
 
 SCHEMA_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

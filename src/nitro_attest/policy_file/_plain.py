@@ -37,7 +37,7 @@ def to_table(policy: Policy) -> dict[str, Any]:
     }
 
 
-def duration(value: timedelta) -> str:
+def write_duration(value: timedelta) -> str:
     """Write a time span as a policy file has it: days, hours, minutes and seconds, those that are not zero."""
     minutes, seconds = divmod(value.seconds, 60)
     hours, minutes = divmod(minutes, 60)
@@ -71,7 +71,7 @@ def _rule(rule: FieldRule | Sha384) -> str | dict[str, str]:
 
 
 def _freshness(rule: Freshness) -> dict[str, str]:
-    window = {"max_age": duration(rule.max_age), "max_clock_skew": duration(rule.max_clock_skew)}
+    window = {"max_age": write_duration(rule.max_age), "max_clock_skew": write_duration(rule.max_clock_skew)}
     match rule:
         case FreshNonce():
             return {"kind": "fresh_nonce", **window}
