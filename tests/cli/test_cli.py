@@ -140,7 +140,7 @@ def test_digits_that_differ_are_marked(folder: Path, digits: int) -> None:
     value = bytes(byte ^ (0x10 if place < digits else 0) for place, byte in enumerate(POLICY_PCR0))
     (folder / "doc").write_bytes(FAKE.enclave_document(nonce=NONCE, public_key=b"key", pcrs={0: value}))
     done = verify("doc")
-    assert f"{digits} of 96 digits" in done.out
+    assert f"different digits: {digits} of 96" in done.out
     assert ("^" in done.out) == (digits == 1)
 
 

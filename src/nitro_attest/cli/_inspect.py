@@ -57,9 +57,10 @@ class _ShownCertificate:
 
 def show(document: UnverifiedDocument, name: str, size: int, now: datetime, console: Console) -> None:
     """Draw the whole document."""
-    warning = Text("NOTHING HERE WAS VERIFIED", style=BAD, justify="center")
-    warning.append("\nanyone can write such a document; use: nitro-attest verify", style="not bold")
-    console.print(Panel(warning, style=BAD))
+    warning = Text(justify="center")
+    warning.append("NOTHING HERE WAS VERIFIED", style=BAD)
+    warning.append("\nanyone can write such a document; use: nitro-attest verify")
+    console.print(Panel(warning, border_style=BAD))
     console.print(_head(document, name, size, now))
     console.print(Text("\nPCRs", style="bold"))
     console.print(_pcr_table(document))

@@ -80,12 +80,13 @@ def _any_begins(texts: Iterable[str], beginnings: tuple[str, ...]) -> bool:
 
 def _show_failure(failure: Failure, console: Console) -> None:
     """Show one failure; two values of the same length stand side by side, with their different digits marked."""
-    title = Text(str(failure.reason), style=BAD)
-    title.append(f"  {failure.subject}", style="default not bold")
+    title = Text()
+    title.append(str(failure.reason), style=BAD)
+    title.append(f"  {failure.subject}")
     expected, actual = failure.expected, failure.actual
     if expected and actual and _HEX.fullmatch(expected) and len(expected) == len(actual):
         different = [place for place, pair in enumerate(zip(expected, actual, strict=True)) if pair[0] != pair[1]]
-        title.append(f"  {len(different)} of {len(expected)} digits", style=FAINT)
+        title.append(f"  different digits: {len(different)} of {len(expected)}", style=FAINT)
         console.print(title)
         console.print(_side_by_side(expected, actual, different))
         return

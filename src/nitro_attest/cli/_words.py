@@ -128,7 +128,7 @@ def _anchor(anchor: TrustAnchor) -> Text:
     if anchor == AWS_US_GOV_NITRO_ROOT_G1:
         return text.append("the root of AWS GovCloud (US)")
     text.append(f'"{anchor.name}", NOT A ROOT OF AWS', style=BAD)
-    return text.append(f"\nSHA-256 {anchor.sha256}", style="default not bold")
+    return text.append(f"\nSHA-256 {anchor.sha256}", style="default")
 
 
 def _show_set(measurements: Measurements, console: Console) -> None:
