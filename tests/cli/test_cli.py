@@ -16,6 +16,7 @@ from typing import Any
 
 import cbor2
 import pytest
+from rich.console import Console
 
 from cli.console import EXAMPLES, REAL, Finished, run
 from nitro_attest import (
@@ -35,7 +36,7 @@ from nitro_attest import (
     demo,
     read_unverified,
 )
-from nitro_attest.cli import _app, _batch, _files, _lines, _outcome
+from nitro_attest.cli import _app, _batch, _files, _lines, _outcome, _verify_many
 from nitro_attest.cli._reasons import EXPLANATIONS
 from nitro_attest.policy_file import policy_from_toml, policy_to_toml, read_policy
 from nitro_attest.roots import AWS_US_GOV_NITRO_ROOT_G1
@@ -250,6 +251,33 @@ def test_all_cores_give_the_same_verdicts(folder: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(_batch, "MIN_FOR_PROCESSES", 2)
     monkeypatch.setattr(_batch, "available_cores", lambda: 2)
     assert verify(*names, "--json").out == alone.out
+
+
+def test_a_terminal_gets_a_bar(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the standard error, so that the table can go to a file."""
+    assert folder.exists()
+    drawn = io.StringIO()
+    monkeypatch.setattr(_verify_many, "error_console", lambda: Console(file=drawn, force_terminal=True, width=80))
+    done = verify("good.cbor", "missing")
+    assert "2/2" in drawn.getvalue()
+    assert "2 documents" in done.out
+
+
+def test_the_standard_input_is_read_by_this_process(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker has none, and would see an empty document."""
+    monkeypatch.setattr(_batch, "MIN_FOR_PROCESSES", 1)
+    done = verify("good.cbor", "-", stdin=(folder / "good.cbor").read_bytes())
+    assert done.code == 0
+
+
+def test_a_mistake_in_the_call_reaches_this_process_from_a_worker(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one line, like any other."""
+    monkeypatch.setattr(_batch, "MIN_FOR_PROCESSES", 1)
+    monkeypatch.setattr(_batch, "available_cores", lambda: 2)
+    (folder / "other.cbor").write_bytes(b"")
+    done = run("verify", "good.cbor", "other.cbor", "--policy", "policy.toml", *AT)
+    assert (done.code, done.out) == (1, "")
+    assert is_one_line(done.err)
 
 
 def test_the_cores_are_those_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:

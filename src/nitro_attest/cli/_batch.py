@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, final
 
-from nitro_attest.cli._files import read_document
+from nitro_attest.cli._files import STANDARD_INPUT, read_document
 from nitro_attest.cli._outcome import Exit, Outcome, decide
 from nitro_attest.errors import PolicyError
 from nitro_attest.policy import Policy
@@ -75,7 +75,7 @@ def outcomes(names: list[str], call: Call) -> Generator[Iterator[Outcome]]:
     """Give the outcomes one after the other, in the order of `names`."""
     work = partial(decide_file, call=call)
     cores = available_cores()
-    if len(names) < MIN_FOR_PROCESSES or cores == 1:
+    if len(names) < MIN_FOR_PROCESSES or cores == 1 or STANDARD_INPUT in names:  # only this process has the standard input
         yield map(work, names)
         return
     # "spawn": a fork of a process with threads, such as the progress bar's, can hang.

@@ -1,10 +1,9 @@
-"""Read what the command line is given: documents in three forms, nonces, times, certificates.
+"""Read what the command line is given: documents in three forms, nonces and times.
 
 Names and texts of the caller come in, bytes and values go out, or a `PolicyError`. Never: more of a file than is needed to
 refuse it.
 """
 
-import hashlib
 import re
 import sys
 from base64 import b64decode, urlsafe_b64decode
@@ -12,13 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from nitro_attest._strict_json import MAX_TEXT_BYTES
 from nitro_attest.cli._lines import safe
 from nitro_attest.errors import PolicyError
-from nitro_attest.roots import AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1, TrustAnchor
 
 MAX_DOCUMENT_FILE: Final = 65_536  # the longest document in hex digits has 40,960, plus line ends
 STANDARD_INPUT: Final = "-"
@@ -27,7 +22,6 @@ _HEX: Final = re.compile(rb"(?:[0-9a-fA-F]{2})+")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 _URL_SAFE: Final = re.compile(rb"[A-Za-z0-9_-]+={0,2}")
 _WHITE_SPACE: Final = re.compile(rb"[ \t\r\n]+")
-_ANCHORS: Final = {"AWS_NITRO_ROOT_G1": AWS_NITRO_ROOT_G1, "AWS_US_GOV_NITRO_ROOT_G1": AWS_US_GOV_NITRO_ROOT_G1}
 
 
 def read_document(name: str) -> bytes:
@@ -109,24 +103,3 @@ def read_time(text: str | None) -> datetime:
     except (ValueError, OverflowError) as exc:
         raise PolicyError("--at", "expected a time such as 2026-01-03T20:41:08Z") from exc
     raise PolicyError("--at", "expected a time with its zone, such as 2026-01-03T20:41:08Z")
-
-
-def read_anchor(text: str) -> TrustAnchor:
-    """Return a root that the package carries, by its name, or the one in a file (PEM or DER).
-
-    Raises:
-        PolicyError: The file holds no single certificate that can be a root.
-
-    """
-    if text in _ANCHORS:
-        return _ANCHORS[text]
-    data = read_text(text)
-    try:
-        if b"-----BEGIN" in data:
-            certificate = x509.load_pem_x509_certificate(data).public_bytes(Encoding.DER)
-        else:
-            certificate = x509.load_der_x509_certificate(data).public_bytes(Encoding.DER)
-    except (ValueError, x509.InvalidVersion) as exc:
-        expected = " or ".join(_ANCHORS)
-        raise PolicyError("--trust-anchor", f"expected {expected}, or a file with one certificate as PEM or DER") from exc
-    return TrustAnchor(name=safe(Path(text).stem, 60), certificate=certificate, sha256=hashlib.sha256(certificate).hexdigest())

@@ -4,19 +4,25 @@ The output of a build tool or a KMS key policy and decisions come in, a `Policy`
 nobody took; the one exception is the strictest freshness, a nonce and five minutes.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final, final
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from nitro_attest import pcr
-from nitro_attest.cli._files import read_anchor, read_bytes, read_text
+from nitro_attest.cli._files import read_bytes, read_text
 from nitro_attest.cli._lines import safe
 from nitro_attest.errors import PolicyError
 from nitro_attest.measurements import Measurements, NotChecked, Sha384
 from nitro_attest.policy import Absent, Equals, FieldRule, Freshness, FreshNonce, Policy, Present, TimestampOnly
-from nitro_attest.policy_file import read_duration
+from nitro_attest.policy_file import NAMED_ANCHORS, read_duration
+from nitro_attest.roots import TrustAnchor
 from nitro_attest.sources import kms, nitro_cli, nitro_tpm
 
 _ENCLAVE_FIELDS: Final = {
@@ -198,7 +204,7 @@ def _policy(measurements: tuple[Measurements, ...], decisions: Decisions) -> Pol
         public_key=_field("public_key", decisions.public_key, waived),
         user_data=_field("user_data", decisions.user_data, waived),
         unknown_fields=Absent() if unknown is None else unknown,
-        trust_anchor=read_anchor(decisions.trust_anchor),
+        trust_anchor=_read_anchor(decisions.trust_anchor),
     )
 
 
@@ -222,3 +228,24 @@ def _field(name: str, text: str | None, waived: Mapping[str, NotChecked]) -> Fie
         return Equals(bytes.fromhex(text))
     except ValueError as exc:  # PolicyError is one: too many bytes
         raise PolicyError(option, "expected present, absent, or the hex digits of at most 1024 bytes") from exc
+
+
+def _read_anchor(text: str) -> TrustAnchor:
+    """Return a root that the package carries, by its name, or the one in a file (PEM or DER).
+
+    Raises:
+        PolicyError: The file holds no single certificate that can be a root.
+
+    """
+    if text in NAMED_ANCHORS:
+        return NAMED_ANCHORS[text]
+    data = read_text(text)
+    try:
+        if b"-----BEGIN" in data:
+            certificate = x509.load_pem_x509_certificate(data).public_bytes(Encoding.DER)
+        else:
+            certificate = x509.load_der_x509_certificate(data).public_bytes(Encoding.DER)
+    except (ValueError, x509.InvalidVersion) as exc:
+        expected = " or ".join(NAMED_ANCHORS)
+        raise PolicyError("--trust-anchor", f"expected {expected}, or a file with one certificate as PEM or DER") from exc
+    return TrustAnchor(name=safe(Path(text).stem, 60), certificate=certificate, sha256=hashlib.sha256(certificate).hexdigest())

@@ -93,12 +93,11 @@ def _show_failure(failure: Failure, console: Console) -> None:
     console.print(title)
     for name, value in (("expected", expected), ("found", actual)):
         if value is not None:
-            console.print(_row(f"  {name}", value))
+            console.print(_row(f"  {name:<8}", value))
 
 
 def _row(name: str, value: str) -> Table:
     table = Table.grid(padding=(0, 2))
-    table.add_column(width=len("  expected"))
     table.add_row(name, value)
     return table
 

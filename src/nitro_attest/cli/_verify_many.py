@@ -45,9 +45,14 @@ def _print_line(outcome: Outcome) -> Exit:
 
 def _with_progress(found: Iterable[Outcome], total: int) -> Iterator[Outcome]:
     """Draw a bar on the standard error while the outcomes come in, if that is a terminal."""
-    columns = ("verifying", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=error_console(), transient=True, disable=not error_console().is_terminal) as progress:
-        yield from progress.track(found, total=total)
+    terminal = error_console()
+    if not terminal.is_terminal:
+        yield from found
+        return
+    with Progress(
+        "verifying", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=terminal, transient=True
+    ) as bar:
+        yield from bar.track(found, total=total)
 
 
 def _show_table(found: list[Outcome], to: Console) -> Exit:

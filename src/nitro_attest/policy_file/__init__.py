@@ -13,11 +13,12 @@ from nitro_attest import _strict_json
 from nitro_attest.errors import PolicyError
 from nitro_attest.policy import Policy
 from nitro_attest.policy_file import _plain, _toml
-from nitro_attest.policy_file._plain import write_duration
+from nitro_attest.policy_file._plain import NAMED_ANCHORS, write_duration
 from nitro_attest.policy_file._reading import read_duration, read_table
 from nitro_attest.policy_file._schema import PolicyTable
 
 __all__ = [
+    "NAMED_ANCHORS",
     "json_schema",
     "policy_from_json",
     "policy_from_toml",

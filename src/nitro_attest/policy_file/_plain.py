@@ -21,7 +21,7 @@ from nitro_attest.policy import Absent, Equals, FieldRule, Freshness, FreshNonce
 from nitro_attest.roots import AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1, TrustAnchor
 
 VERSION: Final = 1
-ANCHORS: Final = {"AWS_NITRO_ROOT_G1": AWS_NITRO_ROOT_G1, "AWS_US_GOV_NITRO_ROOT_G1": AWS_US_GOV_NITRO_ROOT_G1}
+NAMED_ANCHORS: Final = {"AWS_NITRO_ROOT_G1": AWS_NITRO_ROOT_G1, "AWS_US_GOV_NITRO_ROOT_G1": AWS_US_GOV_NITRO_ROOT_G1}
 
 
 def to_table(policy: Policy) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def write_duration(value: timedelta) -> str:
 
 
 def _anchor(anchor: TrustAnchor) -> str | dict[str, str]:
-    for name, pinned in ANCHORS.items():
+    for name, pinned in NAMED_ANCHORS.items():
         if anchor == pinned:
             return name
     return {"name": anchor.name, "sha256": anchor.sha256, "certificate": b64encode(anchor.certificate).decode("ascii")}

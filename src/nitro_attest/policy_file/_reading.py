@@ -25,7 +25,7 @@ from nitro_attest.measurements import (
     Sha384,
 )
 from nitro_attest.policy import Absent, Equals, FieldRule, Freshness, FreshNonce, Policy, Present, TimestampOnly
-from nitro_attest.policy_file._plain import ANCHORS
+from nitro_attest.policy_file._plain import NAMED_ANCHORS
 from nitro_attest.policy_file._schema import (
     BASE64,
     DURATION,
@@ -140,7 +140,7 @@ def _read_freshness(written: FreshnessTable) -> Freshness:
 
 def _read_anchor(written: str | TrustAnchorTable) -> TrustAnchor:
     if isinstance(written, str):
-        return ANCHORS[written]
+        return NAMED_ANCHORS[written]
     try:
         certificate = b64decode(written.certificate, validate=True)
     except binascii.Error as exc:

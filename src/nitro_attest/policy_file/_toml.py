@@ -12,7 +12,8 @@ from typing import Any, Final, cast
 from nitro_attest._strict_json import shown
 from nitro_attest.errors import PolicyError
 
-_MAX_TRIES: Final = 200  # of places where a key could be; beyond that an error names no line
+_MAX_TRIES: Final = 70  # places where a key could be, more than the 64 sets that a key policy can give
+_MAX_SEARCHED: Final = 100_000  # characters; each try reads the text up to there, and a policy of 64 sets has 60,000
 _AT: Final = re.compile(r"^(?P<problem>.*) \(at (?:line (?P<line>[0-9]+), column [0-9]+|end of document)\)$", re.DOTALL)
 
 _HEADER: Final = (
@@ -58,6 +59,8 @@ def _line_of(text: str, path: tuple[str | int, ...]) -> int | None:
     name = next((step for step in reversed(path) if isinstance(step, str)), None)
     lines = text.split("\n")
     candidates = [number for number, line in enumerate(lines, start=1) if name is not None and name in line]
+    if len(text) > _MAX_SEARCHED:
+        return None
     for number in candidates[:_MAX_TRIES]:
         try:
             value: Any = tomllib.loads("\n".join(lines[:number]))
