@@ -45,7 +45,7 @@ Document = Annotated[
     typer.Argument(metavar="DOC", help="File, or - for standard input: raw bytes, base64 or hex digits.", show_default=False),
 ]
 Documents = Annotated[
-    list[str], typer.Argument(metavar="DOC...", help="Files, folders, quoted patterns, or -.", show_default=False)
+    list[str], typer.Argument(metavar="DOC", help="Files, folders, quoted patterns, or -.", show_default=False)
 ]
 PolicyFile = Annotated[
     str, typer.Option("--policy", "-p", metavar="FILE", help="Policy file, .toml or .json.", show_default=False)
@@ -96,7 +96,7 @@ def verify(  # noqa: PLR0913 - the options of the command
 
 @app.command()
 def explain(
-    reason: Annotated[str | None, typer.Argument(metavar="[REASON]", help="Such as chain.expired.", show_default=False)] = None,
+    reason: Annotated[str | None, typer.Argument(metavar="REASON", help="Such as chain.expired.", show_default=False)] = None,
 ) -> None:
     """Say what a reason means and what to do, or list all."""
     if reason is None:
