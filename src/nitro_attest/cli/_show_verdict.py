@@ -86,7 +86,6 @@ def _show_failure(failure: Failure, console: Console) -> None:
     expected, actual = failure.expected, failure.actual
     if expected and actual and _HEX.fullmatch(expected) and len(expected) == len(actual):
         different = [place for place, pair in enumerate(zip(expected, actual, strict=True)) if pair[0] != pair[1]]
-        title.append(f"  different digits: {len(different)} of {len(expected)}", style=FAINT)
         console.print(title)
         console.print(_side_by_side(expected, actual, different))
         return
@@ -104,7 +103,8 @@ def _row(name: str, value: str) -> Table:
 
 def _side_by_side(expected: str, actual: str, different: list[int]) -> Table:
     table = Table.grid(padding=(0, 2))
-    table.add_row("", Text("expected", style=FAINT), Text("found", style=FAINT))
+    found = f"found, different digits: {len(different)} of {len(expected)}"
+    table.add_row("", Text("expected", style=FAINT), Text(found, style=FAINT))
     marked = len(different) <= _MARKED_DIGITS
     for start in range(0, len(expected), _ROW):
         columns = [Text(value[start : start + _ROW]) for value in (expected, actual)]
