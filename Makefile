@@ -88,7 +88,7 @@ $(VENV)/all: pyproject.toml requirements/dev.txt
 
 # The oldest versions that pyproject.toml allows.
 $(VENV)/lowest: $(VENV)/all
-	$(PIP) install cryptography==49.0.0 cbor2==6.2.1
+	$(PIP) install cryptography==49.0.0 cbor2==6.2.1 typer==0.29.0 rich==14.0.0 pydantic==2.11.0 awscrt==0.36.0
 	@touch $@
 
 # --- the vectors ----------------------------------------------------------------------------------------------------------
@@ -114,3 +114,13 @@ bench: $(VENV)/all
 
 bench-peers: $(VENV)/all
 	$(BIN)/python benchmarks/peers.py
+
+# --- the command line and policy files ---------------------------------------------------------------------------------
+
+.PHONY: schema
+schema: $(VENV)/all
+	$(BIN)/python -c 'import json; from nitro_attest.policy_file import json_schema; print(json.dumps(json_schema(), indent=2))' > docs/policy.schema.json
+
+.PHONY: console-examples
+console-examples: $(VENV)/all
+	PYTHONPATH=tests $(BIN)/python tests/cli/console.py --write
