@@ -79,7 +79,7 @@ def test_the_published_schema_is_the_one_in_force() -> None:
         ("TimestampOnlyTable", TimestampOnly, {"kind"}),
     ],
 )
-def test_the_schema_has_the_fields_of_the_types(table: str, kind: Any, extra: set[str]) -> None:  # noqa: ANN401 - a dataclass
+def test_the_schema_has_the_fields_of_the_types(table: str, kind: Any, extra: set[str]) -> None:
     """A field that is added to a type and forgotten in the file would be a decision that no file can state."""
     schema = json_schema()
     definition = schema if table == "PolicyTable" else schema["$defs"][table]
@@ -101,12 +101,12 @@ def test_remarks_become_comments_on_one_line_each() -> None:
     assert policy_from_toml(written) == POLICY
 
 
-def edited(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+def edited(**changes: Any) -> dict[str, Any]:
     """Return the table with other values; None removes a key."""
     return {name: value for name, value in {**TABLE, **changes}.items() if value is not None}
 
 
-def with_set(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+def with_set(**changes: Any) -> dict[str, Any]:
     """Return the table with a changed first set."""
     first = {name: value for name, value in {**TABLE["measurements"][0], **changes}.items() if value is not None}
     return edited(measurements=[first])

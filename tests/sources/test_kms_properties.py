@@ -104,7 +104,7 @@ def test_nitro_tpm_gets_the_verdict_of_iam(key_policy: dict[str, Any], pcrs: dic
     _agree(key_policy, "nitrotpm", pcrs, doc)
 
 
-def _as_kms_can_say(measurements: Any, sid: str) -> Any:  # noqa: ANN401 - either kind of set
+def _as_kms_can_say(measurements: Any, sid: str) -> Any:
     """Return the set with what a key policy has no place for written as it reads back."""
     waived = {
         name: NotChecked(kms.UNNAMED)
