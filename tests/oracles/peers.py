@@ -19,7 +19,10 @@ from cryptography import x509
 from pycose.keys import EC2Key
 from pycose.keys.curves import P384
 from pycose.messages import Sign1Message
-from pyhanko_certvalidator import CertificateValidator, ValidationContext
+from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator.authority import CertTrustAnchor
+from pyhanko_certvalidator.path import ValidationPath
+from pyhanko_certvalidator.validate import async_validate_path
 
 OPENSSL: Final = "openssl"
 _PEM: Final = "-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n"
@@ -39,10 +42,9 @@ class Parts:
 def take_apart(doc: bytes) -> Parts | None:
     """Read a document without any rule; None if its certificates can't be found."""
     try:
-        sign1 = cbor2.loads(doc)
-        items = sign1.value if isinstance(sign1, cbor2.CBORTag) else sign1
-        fields = cbor2.loads(items[2])
-        found = Parts(tuple(items), fields["certificate"], tuple(fields["cabundle"]))
+        sign1 = cbor2.loads(doc.removeprefix(b"\xd2"))
+        fields = cbor2.loads(sign1[2])
+        found = Parts(tuple(sign1), fields["certificate"], tuple(fields["cabundle"]))
     except Exception:  # noqa: BLE001 - whatever the fault, there is nothing to ask a peer about
         return None
     return found if all(type(der) is bytes for der in (found.certificate, *found.cabundle)) else None
@@ -62,14 +64,19 @@ def pycose_accepts(parts: Parts) -> bool:
 
 @cache
 def pyhanko_accepts(certificate: bytes, cabundle: tuple[bytes, ...], root: bytes, at: datetime) -> bool:
-    """Ask pyhanko-certvalidator whether the leaf chains to the root at a time."""
+    """Ask pyhanko-certvalidator whether the leaf chains to the root at a time.
+
+    It is given the path itself, since its own search tells certificates apart by issuer and serial number alone, and the kit
+    has a root and an authority with the same ones.
+    """
     try:
         context = ValidationContext(
             trust_roots=[Certificate.load(root)], moment=at, allow_fetching=False, revocation_mode="soft-fail"
         )
-        others = [Certificate.load(der) for der in cabundle]
-        validator = CertificateValidator(Certificate.load(certificate), others, validation_context=context)
-        asyncio.run(validator.async_validate_usage(set()))
+        anchor = CertTrustAnchor(Certificate.load(root))
+        others = [Certificate.load(der) for der in cabundle if der != root]
+        path = ValidationPath(anchor, others, Certificate.load(certificate))
+        asyncio.run(async_validate_path(context, path))
     except Exception:  # noqa: BLE001 - it refuses in many ways
         return False
     return True
