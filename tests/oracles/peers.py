@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from base64 import encodebytes
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast, final
@@ -71,7 +71,11 @@ def pyhanko_accepts(certificate: bytes, cabundle: tuple[bytes, ...], root: bytes
     """
     try:
         context = ValidationContext(
-            trust_roots=[Certificate.load(root)], moment=at, allow_fetching=False, revocation_mode="soft-fail"
+            trust_roots=[Certificate.load(root)],
+            moment=at,
+            time_tolerance=timedelta(),
+            allow_fetching=False,
+            revocation_mode="soft-fail",
         )
         anchor = CertTrustAnchor(Certificate.load(root))
         others = [Certificate.load(der) for der in cabundle if der != root]
