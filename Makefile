@@ -3,6 +3,7 @@
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+NO_ASSERT_WARNING := -W "ignore:assertions not in test modules:pytest.PytestConfigWarning"
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .PHONY: demo test test-full format lint types contracts tests optimized lowest versions docs wheel lock clean
@@ -12,7 +13,7 @@ demo: $(VENV)/core
 
 # --- every check, in the order in which they are cheap ---------------------------------------------------------------
 
-test: format lint types contracts tests optimized docs wheel
+test: format lint types contracts tests optimized vectors-unchanged docs wheel
 	@echo "every check passed"
 
 format: $(VENV)/all
@@ -31,8 +32,10 @@ contracts: $(VENV)/all
 tests: $(VENV)/all
 	$(BIN)/pytest -n 2 --cov --cov-report=term -m "not full"
 
+# pytest rewrites the asserts of test modules, so they count here as well; with -OO only the core's own tests, which need no docstring.
 optimized: $(VENV)/all
-	PYTHONOPTIMIZE=1 $(BIN)/python -O -m pytest -q -n 2 -m "not full" -W "ignore:assertions not in test modules:pytest.PytestConfigWarning" tests
+	PYTHONOPTIMIZE=1 $(BIN)/python -m pytest -q -n 2 -m "not full" $(NO_ASSERT_WARNING) tests
+	PYTHONOPTIMIZE=2 $(BIN)/python -m pytest -q -n 2 $(NO_ASSERT_WARNING) tests/unit tests/test_genuine.py
 
 docs: $(VENV)/all
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html docs build/docs
@@ -47,8 +50,9 @@ wheel: $(VENV)/all
 test-full: $(VENV)/all
 	$(BIN)/pytest -n 2
 
-lowest: $(VENV)/lowest
-	$(VENV)/lowest-env/bin/python -m pytest -q -n 2 -m "not full" tests
+lowest:
+	@$(MAKE) --no-print-directory VENV=.venv-lowest .venv-lowest/lowest
+	.venv-lowest/bin/python -m pytest -q -n 2 -m "not full" tests
 
 versions:
 	@for v in 3.11 3.12 3.13; do \
@@ -81,19 +85,21 @@ $(VENV)/all: pyproject.toml requirements/dev.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $(VENV)/core $@
 
-$(VENV)/lowest: pyproject.toml requirements/dev.txt
-	$(PYTHON) -m venv $(VENV)/lowest-env
-	$(VENV)/lowest-env/bin/python -m pip --quiet --disable-pip-version-check install \
-		cryptography==49.0.0 cbor2==6.2.1 hypothesis pytest pytest-xdist pytest-cov sybil hatchling editables
-	$(VENV)/lowest-env/bin/python -m pip --quiet --disable-pip-version-check install --no-deps --no-build-isolation --editable .
+# The oldest versions that pyproject.toml allows.
+$(VENV)/lowest: $(VENV)/all
+	$(PIP) install cryptography==49.0.0 cbor2==6.2.1
 	@touch $@
 
 # --- the vectors ----------------------------------------------------------------------------------------------------------
 
-.PHONY: vectors vectors-dist
+.PHONY: vectors vectors-unchanged vectors-dist
 
 vectors: $(VENV)/all
 	PYTHONPATH=tests $(BIN)/python -m vectorgen
+
+vectors-unchanged: vectors
+	git diff --exit-code -- tests/vectors
+	@test -z "$$(git status --porcelain -- tests/vectors)" || { git status --short -- tests/vectors; exit 1; }
 
 vectors-dist: $(VENV)/all
 	PYTHONPATH=tests $(BIN)/python -m vectorgen.archive dist

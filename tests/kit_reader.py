@@ -67,9 +67,10 @@ class Vector:
     expect: str
 
 
-def paths() -> list[Path]:
+@cache
+def paths() -> tuple[Path, ...]:
     """Return the files of the kit, sorted by name."""
-    return sorted(KIT.rglob("*.json"))
+    return tuple(sorted(KIT.rglob("*.json")))
 
 
 def vector_id(path: Path) -> str:
@@ -82,6 +83,7 @@ def read_json(path: Path) -> Json:
     return cast("Json", json.loads(path.read_text(encoding="utf-8")))
 
 
+@cache
 def read_vector(path: Path) -> Vector:
     """Read one vector.
 

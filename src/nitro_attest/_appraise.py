@@ -228,14 +228,14 @@ def _judge_pcrs(
     waivers: list[Waiver] = []
     for index, field, rule in pcr_rules(measurements):
         match rule:
-            case NotChecked(because):
-                waivers.append(Waiver(field, because))
             case Sha384(expected):
                 value = document.pcrs.get(index)
                 if value is None:
                     failures.append(_differs(Reason.POLICY_PCR_ABSENT, index, measurements.label, expected, "absent"))
                 elif not hmac.compare_digest(value, expected):
                     failures.append(_differs(Reason.POLICY_PCR_MISMATCH, index, measurements.label, expected, value.hex()))
+            case NotChecked(because):
+                waivers.append(Waiver(field, because))
             case _:
                 assert_never(rule)
     return tuple(failures), tuple(waivers)

@@ -8,7 +8,7 @@ signed is encoded as AWS chooses.
 
 import io
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NoReturn, final
+from typing import Any, Final, NoReturn, cast, final
 
 import cbor2
 
@@ -36,6 +36,19 @@ class _EveryTagRefused(Mapping[int, Any]):
 
 
 _NO_TAGS: Final = _EveryTagRefused()
+
+
+def decode_first(data: bytes, subject: str) -> object:
+    """Decode the first item in `data`, by the rules of `decode`; bytes behind it are the caller's to refuse.
+
+    Raises:
+        MalformedDocumentError: As `decode`.
+
+    """
+    try:
+        return cast("object", cbor2.loads(data, semantic_decoders=_NO_TAGS, max_depth=MAX_DEPTH, allow_duplicate_keys=False))
+    except cbor2.CBORDecodeError as exc:
+        raise refused(_why_not_decoded(data, exc), subject) from exc
 
 
 def decode(data: bytes, subject: str) -> object:

@@ -21,7 +21,7 @@ from cryptography.x509.verification import VerificationError as PathError
 
 from nitro_attest._certificate import Certificate, Role, common_name, read_certificate
 from nitro_attest._memo import Memo
-from nitro_attest.errors import Reason, refused
+from nitro_attest.errors import Reason, VerificationError, refused
 from nitro_attest.roots import TrustAnchor
 
 _LEAF: Final = "certificate"
@@ -32,8 +32,7 @@ _LEAF_RULES: Final = (
     .require_present(x509.KeyUsage, Criticality.AGNOSTIC, None)
 )
 
-
-MAX_KNOWN_HOSTS: Final = 1024  # 8 kB each with one leaf and certificates of AWS's sizes, so 8 MB; 44 MB if all are the largest
+MAX_KNOWN_HOSTS: Final = 1024
 MAX_KNOWN_LEAVES: Final = 8  # for each host: it runs 4 enclaves at most, and each has one leaf for up to 3 hours
 
 
@@ -46,22 +45,24 @@ class TrustedLeaf(NamedTuple):
 
 
 @final
-class _Leaf(NamedTuple):
-    """Hold a leaf and the common name of its subject."""
+class KnownLeaf(NamedTuple):
+    """Hold a leaf, the common name of its subject, and the first and the last second in which its whole chain is valid."""
 
     certificate: Certificate
     common_name: str
+    valid_from: datetime
+    valid_until: datetime
 
 
 @final
-class _Host(NamedTuple):
+class KnownHost(NamedTuple):
     """Hold the authorities of a bundle that is proven, and the leaves proven under them: no host can push out another's."""
 
     authorities: tuple[Certificate, ...]
-    leaves: Memo[bytes, _Leaf]
+    leaves: Memo[bytes, KnownLeaf]
 
 
-_KNOWN_HOSTS: Final[Memo[tuple[bytes, ...], _Host]] = Memo(MAX_KNOWN_HOSTS)  # by the whole bundle, the root included
+_KNOWN_HOSTS: Final[Memo[tuple[bytes, ...], KnownHost]] = Memo(MAX_KNOWN_HOSTS)  # by the whole bundle, the root included
 
 
 def check_chain(
@@ -82,31 +83,39 @@ def check_chain(
     if not leaf.common_name.startswith(f"{module_id}."):
         raise refused(Reason.CHAIN_SUBJECT, _LEAF, "a common name that begins with the module_id")
     chain = (*authorities, leaf.certificate)
-    _check_validity(chain, now)
+    second = now.replace(microsecond=0)  # RFC 5280 4.1.2.5: both ends included, in whole seconds
+    if not leaf.valid_from <= second <= leaf.valid_until:
+        raise _outside_validity(chain, second)
     if known_leaf is None:
-        _check_path(chain if host is None else chain[-2:], now)
+        _check_path(chain if host is None else chain[-2:], second)
         _remember(leaf, authorities)
-    return TrustedLeaf(leaf.certificate.public_key, min(certificate.not_after for certificate in chain))
+    return TrustedLeaf(leaf.certificate.public_key, leaf.valid_until)
 
 
 def _read_authorities(cabundle: tuple[bytes, ...]) -> tuple[Certificate, ...]:
     return tuple(read_certificate(der, Role.AUTHORITY, _place(index)) for index, der in enumerate(cabundle))
 
 
-def _read_leaf(der: bytes, authorities: tuple[Certificate, ...]) -> _Leaf:
+def _read_leaf(der: bytes, authorities: tuple[Certificate, ...]) -> KnownLeaf:
     """Read the leaf and hold the whole chain to the rules that need neither a time nor a signature check."""
     certificate = read_certificate(der, Role.LEAF, _LEAF)
-    _check_links((*authorities, certificate))
+    chain = (*authorities, certificate)
+    _check_links(chain)
     _check_path_lengths(authorities)
-    return _Leaf(certificate, common_name(certificate, _LEAF))
+    return KnownLeaf(
+        certificate,
+        common_name(certificate, _LEAF),
+        max(member.not_before for member in chain),
+        min(member.not_after for member in chain),
+    )
 
 
-def _remember(leaf: _Leaf, authorities: tuple[Certificate, ...]) -> None:
+def _remember(leaf: KnownLeaf, authorities: tuple[Certificate, ...]) -> None:
     """Remember what every check has just proven, from the root down."""
     cabundle = tuple(authority.der for authority in authorities)
     host = _KNOWN_HOSTS.recall(cabundle)
     if host is None:
-        host = _Host(authorities, Memo(MAX_KNOWN_LEAVES))
+        host = KnownHost(authorities, Memo(MAX_KNOWN_LEAVES))
         _KNOWN_HOSTS.remember(cabundle, host)
     host.leaves.remember(leaf.certificate.der, leaf)
 
@@ -137,21 +146,19 @@ def _check_path_lengths(authorities: Sequence[Certificate]) -> None:
             raise refused(Reason.CHAIN_PATH_LENGTH, _place(index), allowed, str(below))
 
 
-def _check_validity(chain: Sequence[Certificate], now: datetime) -> None:
-    """Hold every certificate to `now`, both ends included, in whole seconds (RFC 5280 4.1.2.5)."""
-    second = now.replace(microsecond=0)
-    for index, certificate in enumerate(chain):
-        if certificate.not_before <= second <= certificate.not_after:
-            continue
-        place = _place(index) if certificate is not chain[-1] else _LEAF
-        if second < certificate.not_before:
-            expected = f"not before {certificate.not_before.isoformat()}"
-            raise refused(Reason.CHAIN_NOT_YET_VALID, place, expected, second.isoformat())
-        expected = f"not after {certificate.not_after.isoformat()}"
-        raise refused(Reason.CHAIN_EXPIRED, place, expected, second.isoformat())
+def _outside_validity(chain: Sequence[Certificate], second: datetime) -> VerificationError:
+    """Name the first certificate that is not valid in `second`."""
+    index, outside = next(
+        (index, member) for index, member in enumerate(chain) if not member.not_before <= second <= member.not_after
+    )
+    place = _place(index) if outside is not chain[-1] else _LEAF
+    if second < outside.not_before:
+        expected = f"not before {outside.not_before.isoformat()}"
+        return refused(Reason.CHAIN_NOT_YET_VALID, place, expected, second.isoformat())
+    return refused(Reason.CHAIN_EXPIRED, place, f"not after {outside.not_after.isoformat()}", second.isoformat())
 
 
-def _check_path(chain: Sequence[Certificate], now: datetime) -> None:
+def _check_path(chain: Sequence[Certificate], second: datetime) -> None:
     """Validate the path as RFC 5280 section 6 says; its first certificate is the anchor.
 
     Every rule but the signatures has been checked above, certificate by certificate, so a refusal here is a signature that the
@@ -161,7 +168,7 @@ def _check_path(chain: Sequence[Certificate], now: datetime) -> None:
     verifier = (
         PolicyBuilder()
         .store(Store([root]))
-        .time(now.replace(tzinfo=None, microsecond=0))
+        .time(second.replace(tzinfo=None))
         .max_chain_depth(len(others))
         .extension_policies(ca_policy=_AUTHORITY_RULES, ee_policy=_LEAF_RULES)
         .build_client_verifier()

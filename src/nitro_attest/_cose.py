@@ -53,7 +53,10 @@ def read_envelope(doc: bytes) -> Envelope:
     if len(signature) != _ecdsa.SIGNATURE_BYTES:
         expected = f"{_ecdsa.SIGNATURE_BYTES} bytes"
         raise refused(Reason.COSE_SIGNATURE_LENGTH, "signature", expected, f"{len(signature)} bytes")
-    if _encode(protected, _NO_HEADER, payload, signature) != sign1:
+    encoded = _encode(protected, _NO_HEADER, payload, signature)
+    if encoded != sign1:
+        if sign1.startswith(encoded):
+            raise refused(Reason.CBOR_MALFORMED, "envelope: trailing bytes")
         if sign1[_UNPROTECTED_AT] != _EMPTY_MAP and sign1[:_UNPROTECTED_AT].endswith(_PROTECTED_HEADER):
             raise refused(Reason.COSE_UNPROTECTED_HEADER, "unprotected header", "an empty map of definite length")
         raise refused(Reason.COSE_STRUCTURE, "envelope", "the shortest definite-length encoding")
@@ -61,8 +64,9 @@ def read_envelope(doc: bytes) -> Envelope:
 
 
 def _decode_items(sign1: bytes) -> list[object]:
-    decoded = _cbor.decode(sign1, "envelope")
+    decoded = _cbor.decode_first(sign1, "envelope")  # bytes behind it make it differ from what is encoded again
     if type(decoded) is not list:
+        _cbor.decode(sign1, "envelope")  # text, for example, is an item with bytes behind it
         raise refused(Reason.COSE_STRUCTURE, "envelope", "an array")
     items = cast("list[object]", decoded)
     if len(items) != _SIGN1_ITEMS:

@@ -7,6 +7,7 @@ it, so that they can't differ. High s is accepted: half of AWS's signatures have
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha384
 from typing import Final, TypeAlias, final
 
@@ -25,6 +26,9 @@ SPKI_PREFIX: Final = bytes.fromhex(
     "3076301006072a8648ce3d020106052b81040022036200"
 )  # RFC 5480: ecPublicKey, secp384r1, 97 bytes
 SPKI_BYTES: Final = len(SPKI_PREFIX) + 97  # RFC 5480 section 2.2: 0x04, x and y of 48 bytes each
+
+# Only keys whose chain has been proven get as far as a signature check, so nobody else can push out one that is in use.
+_MAX_LOADED_KEYS: Final = 1024  # about 2 kB each
 
 
 @final
@@ -115,18 +119,21 @@ def _aws_lc() -> _Check:
     # An extra and a long import, so not above; its annotations are inline, but it has no py.typed.
     from awscrt.crypto import EC  # noqa: PLC0415 # pyright: ignore[reportMissingTypeStubs] - see above
 
+    load = lru_cache(_MAX_LOADED_KEYS)(EC.new_key_from_der_data)
+
     def check(spki: bytes, signature: bytes, message: bytes) -> bool:
-        return EC.new_key_from_der_data(spki).verify(sha384(message).digest(), signature) is True
+        return load(spki).verify(sha384(message).digest(), signature) is True
 
     return check
 
 
 def _cryptography() -> _Check:
     algorithm = ec.ECDSA(SHA384())  # made here because its making is a long import
+    load = lru_cache(_MAX_LOADED_KEYS)(_load)
 
     def check(spki: bytes, signature: bytes, message: bytes) -> bool:
         try:
-            _load(spki).verify(signature, message, algorithm)
+            load(spki).verify(signature, message, algorithm)
         except InvalidSignature:
             return False
         return True

@@ -142,7 +142,7 @@ def read_payload(payload: bytes) -> UnverifiedDocument:
         instance_id=instance_id,
         timestamp=_read_timestamp(fields),
         pcrs=pcrs,
-        certificate=_read_certificate(fields["certificate"], "certificate", Reason.DOCUMENT_CERTIFICATE),
+        certificate=_read_certificate(fields["certificate"], Reason.DOCUMENT_CERTIFICATE, "certificate"),
         cabundle=_read_cabundle(fields),
         public_key=_read_optional(fields, "public_key"),
         user_data=_read_optional(fields, "user_data"),
@@ -207,13 +207,14 @@ def _read_timestamp(fields: dict[str, object]) -> datetime:
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
-def _read_certificate(value: object, subject: str, reason: Reason) -> bytes:
-    certificate = _typed(value, bytes, subject)
-    if not 1 <= len(certificate) <= MAX_CERTIFICATE_BYTES:
-        raise refused(reason, subject, f"1 to {MAX_CERTIFICATE_BYTES} bytes", f"{len(certificate)} bytes")
-    if _der.has_trailing_bytes(certificate):
-        raise refused(reason, subject, "one certificate", "bytes after it")
-    return certificate
+def _read_certificate(value: object, reason: Reason, field: str, index: int | None = None) -> bytes:
+    if type(value) is bytes and 1 <= len(value) <= MAX_CERTIFICATE_BYTES and not _der.has_trailing_bytes(value):
+        return value
+    subject = field if index is None else f"{field}[{index}]"
+    size = len(_typed(value, bytes, subject))
+    if not 1 <= size <= MAX_CERTIFICATE_BYTES:
+        raise refused(reason, subject, f"1 to {MAX_CERTIFICATE_BYTES} bytes", f"{size} bytes")
+    raise refused(reason, subject, "one certificate", "bytes after it")
 
 
 def _read_cabundle(fields: dict[str, object]) -> tuple[bytes, ...]:
@@ -221,7 +222,7 @@ def _read_cabundle(fields: dict[str, object]) -> tuple[bytes, ...]:
     if not MIN_CABUNDLE <= len(bundle) <= MAX_CABUNDLE:
         expected = f"{MIN_CABUNDLE} to {MAX_CABUNDLE} certificates"
         raise refused(Reason.DOCUMENT_CABUNDLE, "cabundle", expected, str(len(bundle)))
-    return tuple(_read_certificate(entry, f"cabundle[{place}]", Reason.DOCUMENT_CABUNDLE) for place, entry in enumerate(bundle))
+    return tuple(_read_certificate(entry, Reason.DOCUMENT_CABUNDLE, "cabundle", index) for index, entry in enumerate(bundle))
 
 
 def _read_optional(fields: dict[str, object], name: str) -> bytes | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import product
 from typing import Final, final
 
 from vectorgen.forge import der
@@ -140,6 +141,16 @@ def with_extension(recipe: Recipe, extension: Extension) -> Recipe:
 def without_extensions(recipe: Recipe, *oids: str) -> Recipe:
     """Leave extensions out."""
     return replace(recipe, extensions=tuple(other for other in recipe.extensions if other.oid not in oids))
+
+
+def filled_up(recipe: Recipe, length: int) -> Recipe:
+    """Add an extension that nobody knows, so that the certificate has exactly `length` bytes."""
+    room = length - len(issue(recipe))
+    for size, filler in product(range(room - 40, room), range(8)):  # a signature's own length differs by an octet or two
+        longer = with_extension(recipe, Extension("1.3.6.1.4.1.55555.1", b"", bytes([filler]) * size))
+        if len(issue(longer)) == length:
+            return longer
+    raise ValueError(length)
 
 
 def _authority(path_length: int, prefix: str, key: Key, issuer: Recipe, valid: tuple[timedelta, timedelta]) -> Recipe:

@@ -1,6 +1,6 @@
 """Put payloads together and sign them, right or wrong.
 
-Fields come in as any CBOR, a document goes out; signed by the leaf's key over exactly what it carries, unless that is the fault.
+Fields come in as any CBOR, a document goes out, signed by the leaf's key over what it carries unless that is the fault.
 """
 
 import hashlib

@@ -46,7 +46,7 @@ def ended_a_second_ago(place: str) -> Case:
 
 @family(*_rows(), expect="chain.expired", rule="attacks 68; RFC 5280 section 6.1.3 (a)(2)", effect=OUTSIDE)
 def ended_before_the_document(place: str) -> Case:
-    """The {} ended an hour before `now`, before the document was made."""
+    """The {} ended half an hour before `now`, before the document was made."""
     return enclave_case(at(place, _until(THIS_SECOND - timedelta(minutes=30))))
 
 
@@ -118,12 +118,3 @@ def nitrotpm_leaf(change: Callable[[Recipe], Recipe]) -> Case:
 def leaf_ended_policy_patient() -> Case:
     """The leaf ended a day ago; the policy would believe documents that are two days old."""
     return enclave_case(now=NOW + timedelta(days=1), policy=TWO_DAYS)
-
-
-@vector(expect="chain.not_yet_valid", rule="attacks 68, 70; RFC 5280 section 6.1.3 (a)(2)", effect=OUTSIDE)
-def leaf_begins_after_its_end() -> Case:
-    """The leaf begins an hour after `now` and ended an hour before it."""
-    after = THIS_SECOND + timedelta(hours=1)
-    return enclave_case(
-        at("leaf", lambda recipe: replace(recipe, not_before=der.time(after), not_after=der.time(after - timedelta(hours=2))))
-    )

@@ -2,16 +2,10 @@
 
 from typing import Final
 
-from vectorgen.forge.documents import DROP, ENCLAVE_PCRS, PUBLIC_KEY, TPM_PCRS, USER_DATA, ZERO, pcr
+from vectorgen.forge.documents import DROP, ENCLAVE_PCRS, TPM_PCRS, ZERO, pcr
 from vectorgen.forge.policies import (
-    ABSENT,
-    ANY_ENCLAVE,
-    ANY_NITRO_TPM,
-    DEBUG_ENCLAVE,
-    PRESENT,
     Json,
     enclave_set,
-    equals,
     pinning,
     policy,
     tpm_set,
@@ -19,11 +13,15 @@ from vectorgen.forge.policies import (
 from vectorgen.kit import ACCEPT, Case, Row, enclave_case, family, tpm_case, vector
 
 OTHER: Final = pcr("another build")
+
+
 OTHER_BUILD: Final = enclave_set("another build", pcr0=pcr("B0"), pcr1=pcr("B1"), pcr2=pcr("B2"))
+
+
 DEBUG_PCRS: Final = {**ENCLAVE_PCRS, 0: ZERO, 1: ZERO, 2: ZERO}
 
+
 OTHER_CODE = "Code that nobody has reviewed gets the keys."
-DEBUG = "The parent instance reads the console of a debug enclave, and its PCR0, PCR1 and PCR2 say nothing about its code."
 
 
 @family(
@@ -119,8 +117,8 @@ def pcr0_value_in_pcr16() -> Case:
 
 
 @family(
-    Row("16", "PCR16 as extended by the code", 16),
-    Row("31", "PCR31, the last there is", 31),
+    Row("16", "PCR16, which the code has extended,", 16),
+    Row("31", "PCR31, the last there is,", 31),
     expect=ACCEPT,
     rule="attacks 96; AWS Nitro Secure Module API",
     effect="Refused, what an enclave measures itself cannot be used.",
@@ -212,192 +210,3 @@ def pinned_in_upper_case() -> Case:
     """The policy writes PCR0, PCR1 and PCR2 in upper-case hex digits."""
     pcrs = {str(index): ENCLAVE_PCRS[index].hex().upper() for index in (0, 1, 2)}
     return enclave_case(policy=policy({"kind": "enclave", "label": "upper case", "pcrs": pcrs}))
-
-
-@vector(expect="policy.debug_enclave", rule="attacks 90; AWS Nitro Enclaves user guide, debug mode", effect=DEBUG)
-def debug_under_any_enclave() -> Case:
-    """A debug enclave; the policy accepts any code."""
-    return enclave_case(pcrs=DEBUG_PCRS, policy=policy(ANY_ENCLAVE))
-
-
-@vector(expect="policy.debug_enclave", rule="attacks 90", effect=DEBUG)
-def debug_under_a_signer() -> Case:
-    """A debug enclave; the policy pins only PCR8, which debug mode leaves as it is."""
-    only = enclave_set(pcr0=None, pcr1=None, pcr2=None, pcr3=None, pcr4=None)
-    return enclave_case(pcrs=DEBUG_PCRS, policy=policy(only))
-
-
-@vector(expect="policy.debug_enclave", rule="attacks 90", effect=DEBUG)
-def debug_with_every_pcr_zero() -> Case:
-    """A debug enclave with nothing but zeros; the policy accepts any code."""
-    return enclave_case(pcrs=dict.fromkeys(range(16), ZERO), policy=policy(ANY_ENCLAVE))
-
-
-@family(
-    *(Row(str(index), f"PCR{index}", index) for index in (0, 1, 2)),
-    expect="policy.debug_enclave",
-    rule="attacks 90",
-    effect=DEBUG,
-)
-def debug_in_one_pcr(index: int) -> Case:
-    """Of PCR0, PCR1 and PCR2 only {} is zero; the policy accepts any code."""
-    return enclave_case(pcrs={**ENCLAVE_PCRS, index: ZERO}, policy=policy(ANY_ENCLAVE))
-
-
-@family(
-    *(Row(str(index), f"PCR{index}", index) for index in (0, 1, 2)),
-    expect="policy.pcr_absent",
-    rule="attacks 87, 90",
-    effect="A document that leaves the value out would hide debug mode.",
-)
-def any_enclave_without_pcr(index: int) -> Case:
-    """The document lacks {}, by which debug mode is told; the policy accepts any code."""
-    pcrs = {key: value for key, value in ENCLAVE_PCRS.items() if key != index}
-    return enclave_case(pcrs=pcrs, policy=policy(ANY_ENCLAVE))
-
-
-@vector(expect=ACCEPT, rule="attacks 90", effect="Refused, test environments cannot say what they mean.")
-def debug_with_leave() -> Case:
-    """A debug enclave; the policy accepts debug enclaves by name."""
-    return enclave_case(pcrs=DEBUG_PCRS, policy=policy(DEBUG_ENCLAVE))
-
-
-@vector(expect=ACCEPT, rule="attacks 90", effect="Refused, a policy for both cannot be written.")
-def production_beside_debug() -> Case:
-    """A production enclave; the policy accepts it, and debug enclaves too."""
-    return enclave_case(policy=policy(DEBUG_ENCLAVE, enclave_set()))
-
-
-@vector(
-    expect="policy.pcr_mismatch", rule="attacks 90", effect="A policy for tests would let unknown production code in unseen."
-)
-def production_under_debug_alone() -> Case:
-    """A production enclave; the policy accepts nothing but debug enclaves."""
-    return enclave_case(policy=policy(DEBUG_ENCLAVE))
-
-
-@vector(expect=ACCEPT, rule="attacks 86", effect="Refused, a relying party that checks the code elsewhere is not served.")
-def any_enclave() -> Case:
-    """Any production enclave will do, and this is one."""
-    return enclave_case(policy=policy(ANY_ENCLAVE))
-
-
-@vector(expect=ACCEPT, rule="attacks 86", effect="Refused, a relying party that checks the software elsewhere is not served.")
-def any_nitrotpm() -> Case:
-    """Any instance with NitroTPM will do; PCR0, PCR1 and PCR2 are zero, which says nothing about debug mode here."""
-    return tpm_case(pcrs={**TPM_PCRS, 0: ZERO, 1: ZERO, 2: ZERO}, policy=policy(ANY_NITRO_TPM))
-
-
-@family(
-    Row("any-enclave", "accepts any enclave", policy(ANY_ENCLAVE)),
-    Row("enclave", "pins an enclave whose PCR4 has the value of this instance's boot manager",
-        policy(enclave_set(pcr4=TPM_PCRS[4]))),
-    expect="document.kind",
-    rule="attacks 48; EC2 user guide, NitroTPM",
-    effect="An instance that its administrator controls passes for an enclave.",
-)  # fmt: skip
-def nitrotpm_where_the_policy(wanted: Json) -> Case:
-    """A NitroTPM document, and the policy {}."""
-    return tpm_case(policy=wanted)
-
-
-@family(
-    Row("any-nitrotpm", "accepts any instance", policy(ANY_NITRO_TPM)),
-    Row("nitrotpm", "pins an instance whose PCR4 has the value of this enclave's instance id",
-        policy(tpm_set(pcr4=ENCLAVE_PCRS[4]))),
-    expect="document.kind",
-    rule="attacks 48; EC2 user guide, NitroTPM",
-    effect="PCRs of the same number but another meaning are compared.",
-)  # fmt: skip
-def enclave_where_the_policy(wanted: Json) -> Case:
-    """An enclave's document, and the policy {}."""
-    return enclave_case(policy=wanted)
-
-
-FIELDS: Final = {"public_key": PUBLIC_KEY, "user_data": USER_DATA}
-KEY_SWAPPED = "A secret is encrypted to a key that somebody else has put there."
-
-
-def _ruled(field: str, rule: Json, value: object) -> Case:
-    match field:
-        case "public_key":
-            return enclave_case(public_key=value, policy=policy(public_key=rule))
-        case _:
-            return enclave_case(user_data=value, policy=policy(user_data=rule))
-
-
-@family(
-    Row("equals", "is the one demanded", (equals(PUBLIC_KEY), PUBLIC_KEY)),
-    Row("equals-empty", "is empty, as demanded", (equals(b""), b"")),
-    Row("present", "is there, as demanded", (PRESENT, PUBLIC_KEY)),
-    Row("present-empty", "is empty but there, as demanded", (PRESENT, b"")),
-    Row("absent", "is absent, as demanded", (ABSENT, DROP)),
-    Row("absent-null", "is null, which is absent, as demanded", (ABSENT, None)),
-    expect=ACCEPT,
-    rule="attacks 35, 80; AWS attestation process 3.1",
-    effect="Refused, the rule cannot be met.",
-)
-def public_key(given: tuple[Json, object]) -> Case:
-    """The field public_key {}."""
-    return _ruled("public_key", *given)
-
-
-@family(
-    Row("other", "holds another value than the policy demands", (equals(PUBLIC_KEY), PUBLIC_KEY[:-1] + b"!")),
-    Row("prefix", "holds the first half of what the policy demands", (equals(PUBLIC_KEY), PUBLIC_KEY[:20])),
-    Row("longer", "holds what the policy demands and a zero byte", (equals(PUBLIC_KEY), PUBLIC_KEY + b"\0")),
-    Row("missing", "is absent, and the policy demands a value", (equals(PUBLIC_KEY), DROP)),
-    Row("missing-for-empty", "is absent, and the policy demands an empty one", (equals(b""), DROP)),
-    Row("null-for-empty", "is null, and the policy demands an empty one", (equals(b""), None)),
-    Row("not-present", "is absent, and the policy demands that it be there", (PRESENT, DROP)),
-    Row("null-not-present", "is null, and the policy demands that it be there", (PRESENT, None)),
-    Row("not-absent", "is there, and the policy demands that it be absent", (ABSENT, PUBLIC_KEY)),
-    Row("empty-not-absent", "is empty, and the policy demands that it be absent", (ABSENT, b"")),
-    expect="policy.public_key",
-    rule="attacks 35, 80, 81",
-    effect=KEY_SWAPPED,
-)
-def public_key_that(given: tuple[Json, object]) -> Case:
-    """The field public_key {}."""
-    return _ruled("public_key", *given)
-
-
-@family(
-    Row("equals", "is the one demanded", (equals(USER_DATA), USER_DATA)),
-    Row("present-empty", "is empty but there, as demanded", (PRESENT, b"")),
-    Row("absent-null", "is null, which is absent, as demanded", (ABSENT, None)),
-    expect=ACCEPT,
-    rule="attacks 35, 80; AWS attestation process 3.1",
-    effect="Refused, the rule cannot be met.",
-)
-def user_data(given: tuple[Json, object]) -> Case:
-    """The field user_data {}."""
-    return _ruled("user_data", *given)
-
-
-@family(
-    Row("other", "holds another value than the policy demands", (equals(USER_DATA), USER_DATA[:-1] + b"!")),
-    Row("prefix", "holds the first half of what the policy demands", (equals(USER_DATA), USER_DATA[:10])),
-    Row("missing", "is absent, and the policy demands a value", (equals(USER_DATA), DROP)),
-    Row("null-not-present", "is null, and the policy demands that it be there", (PRESENT, None)),
-    Row("not-absent", "is there, and the policy demands that it be absent", (ABSENT, USER_DATA)),
-    Row("empty-not-absent", "is empty, and the policy demands that it be absent", (ABSENT, b"")),
-    expect="policy.user_data",
-    rule="attacks 35, 80",
-    effect="Data of another application passes for this one's.",
-)
-def user_data_that(given: tuple[Json, object]) -> Case:
-    """The field user_data {}."""
-    return _ruled("user_data", *given)
-
-
-@vector(expect="policy.public_key", rule="attacks 80", effect=KEY_SWAPPED)
-def public_key_in_user_data() -> Case:
-    """The key that the policy demands stands in user_data, and another one in public_key."""
-    return enclave_case(public_key=USER_DATA, user_data=PUBLIC_KEY, policy=policy(public_key=equals(PUBLIC_KEY)))
-
-
-@vector(expect="policy.public_key", rule="attacks 80, 81", effect=KEY_SWAPPED)
-def nitrotpm_other_public_key() -> Case:
-    """A NitroTPM document with another public_key than the policy demands."""
-    return tpm_case(public_key=b"another key", policy=policy(tpm_set(), public_key=equals(PUBLIC_KEY)))
