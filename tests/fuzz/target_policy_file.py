@@ -17,12 +17,34 @@ from nitro_attest import Policy, PolicyError
 MAX_BYTES: Final = 20_000
 _MISSING: Final = "nitro_attest.policy_file is not there, so there is nothing to fuzz"
 _WORDS: Final = (
-    b"measurements", b"freshness", b"public_key", b"user_data", b"unknown_fields", b"trust_anchor", b"not_checked", b"because",
-    b"null", b"true", b"{}", b"[]", b'""', b"1e400", b"-1", b"\\u0000", b"00" * 48, b"[[", b"]]", b"=", b"\n", b'"', b"nan", b"inf",
+    b"measurements",
+    b"freshness",
+    b"public_key",
+    b"user_data",
+    b"unknown_fields",
+    b"trust_anchor",
+    b"not_checked",
+    b"because",
+    b"null",
+    b"true",
+    b"{}",
+    b"[]",
+    b'""',
+    b"1e400",
+    b"-1",
+    b"\\u0000",
+    b"00" * 48,
+    b"[[",
+    b"]]",
+    b"=",
+    b"\n",
+    b'"',
+    b"nan",
+    b"inf",
 )  # fmt: skip - one word a line would be twenty lines
 
 
-def _policy_file() -> Any:  # noqa: ANN401 - a module
+def _policy_file() -> Any:
     try:
         return importlib.import_module("nitro_attest.policy_file")
     except ModuleNotFoundError as missing:

@@ -10,19 +10,22 @@ from base64 import encodebytes
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, cast, final
 
 import cbor2
-from asn1crypto.x509 import Certificate
 from cryptography import x509
-from pycose.keys import EC2Key
-from pycose.keys.curves import P384
-from pycose.messages import Sign1Message
-from pyhanko_certvalidator import ValidationContext
-from pyhanko_certvalidator.authority import CertTrustAnchor
-from pyhanko_certvalidator.path import ValidationPath
-from pyhanko_certvalidator.validate import async_validate_path
+
+# They come without types.
+_Certificate: Any = import_module("asn1crypto.x509").Certificate
+_EC2Key: Any = import_module("pycose.keys").EC2Key
+_P384: Any = import_module("pycose.keys.curves").P384
+_Sign1Message: Any = import_module("pycose.messages").Sign1Message
+_certvalidator: Any = import_module("pyhanko_certvalidator")
+_CertTrustAnchor: Any = import_module("pyhanko_certvalidator.authority").CertTrustAnchor
+_ValidationPath: Any = import_module("pyhanko_certvalidator.path").ValidationPath
+_async_validate_path: Any = import_module("pyhanko_certvalidator.validate").async_validate_path
 
 OPENSSL: Final = "openssl"
 _PEM: Final = "-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n"
@@ -55,8 +58,8 @@ def pycose_accepts(parts: Parts) -> bool:
     try:
         key = x509.load_der_x509_certificate(parts.certificate).public_key()
         numbers = cast("Any", key).public_numbers()
-        message = Sign1Message.from_cose_obj(list(parts.sign1), True)  # noqa: FBT003 - pycose's own call
-        message.key = EC2Key(crv=P384, x=numbers.x.to_bytes(48, "big"), y=numbers.y.to_bytes(48, "big"))
+        message = _Sign1Message.from_cose_obj(list(parts.sign1), True)  # noqa: FBT003 - pycose's own call
+        message.key = _EC2Key(crv=_P384, x=numbers.x.to_bytes(48, "big"), y=numbers.y.to_bytes(48, "big"))
         return bool(message.verify_signature())
     except Exception:  # noqa: BLE001 - pycose refuses in many ways
         return False
@@ -70,17 +73,17 @@ def pyhanko_accepts(certificate: bytes, cabundle: tuple[bytes, ...], root: bytes
     has a root and an authority with the same ones.
     """
     try:
-        context = ValidationContext(
-            trust_roots=[Certificate.load(root)],
+        context = _certvalidator.ValidationContext(
+            trust_roots=[_Certificate.load(root)],
             moment=at,
             time_tolerance=timedelta(),
             allow_fetching=False,
             revocation_mode="soft-fail",
         )
-        anchor = CertTrustAnchor(Certificate.load(root))
-        others = [Certificate.load(der) for der in cabundle if der != root]
-        path = ValidationPath(anchor, others, Certificate.load(certificate))
-        asyncio.run(async_validate_path(context, path))
+        anchor = _CertTrustAnchor(_Certificate.load(root))
+        others = [_Certificate.load(der) for der in cabundle if der != root]
+        path = _ValidationPath(anchor, others, _Certificate.load(certificate))
+        asyncio.run(_async_validate_path(context, path))
     except Exception:  # noqa: BLE001 - it refuses in many ways
         return False
     return True
