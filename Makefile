@@ -124,3 +124,20 @@ schema: $(VENV)/all
 .PHONY: console-examples
 console-examples: $(VENV)/all
 	PYTHONPATH=tests $(BIN)/python tests/cli/console.py --write
+# --- the evidence: fuzzing, mutation, the words in logs ------------------------------------------------------------------
+# make fuzz SECONDS=60 fuzzes each target that long, make fuzz HOURS=1 shares the hours among them; crashes stay in build/fuzz.
+
+FUZZ_TARGETS := envelope chain payload policy_file
+SECONDS := 60
+fuzz: SECONDS := $(if $(HOURS),$(shell expr $(HOURS) \* 3600 / $(words $(FUZZ_TARGETS))),$(SECONDS))
+.PHONY: fuzz mutation texts
+
+fuzz: $(VENV)/all
+	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) $(FUZZ_TARGETS)
+
+mutation: $(VENV)/all
+	$(BIN)/mutmut run
+	$(BIN)/python tests/mutation/score.py
+
+texts: $(VENV)/all
+	PYTHONPATH=tests $(BIN)/python tests/unit/test_texts.py

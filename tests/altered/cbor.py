@@ -4,11 +4,12 @@ Bytes and a source of chance come in, other bytes go out, mostly still CBOR. Byt
 """
 
 from random import Random
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import cbor2
 
-_VALUES: Final[tuple[object, ...]] = (
+_EMPTY: Final[tuple[list[object], dict[object, object]]] = ([], {})
+_VALUES: Final[list[Any]] = [
     None,
     True,
     False,
@@ -43,12 +44,12 @@ _VALUES: Final[tuple[object, ...]] = (
     {0: {}},
     cbor2.undefined,
     cbor2.CBORSimpleValue(99),
-    cbor2.CBORTag(18, []),
+    cbor2.CBORTag(18, 0),
     cbor2.CBORTag(2, b"\x01"),
     1767443400,
     1767443400000,
     253402300800000,
-)  # fmt: skip - one value a line would be forty lines
+]  # fmt: skip - one value a line would be forty lines
 _NAMES: Final[tuple[object, ...]] = (
     "module_id",
     "digest",

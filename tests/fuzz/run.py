@@ -1,7 +1,7 @@
 """Fuzz all targets, one after the other: `python tests/fuzz/run.py --seconds 60`. Called by `make fuzz`.
 
 Crashes stay in build/fuzz/crashes and make the command fail; the corpus stays in build/fuzz/corpus, so that a later run begins
-where this one ended. Executions and seconds are added to build/fuzz/figures.json.
+where this one ended. Executions and CPU seconds are added to build/fuzz/figures.json.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import json
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,7 @@ def fuzz(name: str, seconds: int) -> None:
         *(f"-rss_limit_mb={MAX_MEMORY_MIB}", f"-artifact_prefix={crashes}/{name}-", "-print_final_stats=1", "-verbosity=1"),
     ]
     log = BUILD / f"{name}.log"
+    before = cpu_seconds()
     with log.open("w") as output:
         code = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False).returncode  # noqa: S603 - our own command
     text = log.read_text(errors="replace")
@@ -62,18 +64,25 @@ def fuzz(name: str, seconds: int) -> None:
     if not executions:
         (crashes / f"{name}-no-figures.log").write_text(text)
     done = int(executions[-1]) if executions else 0
-    print(f"{name}: {done} executions in {seconds} s, exit code {code}, log {log}")
+    spent = round(cpu_seconds() - before)
+    print(f"{name}: {done} executions in {seconds} s ({spent} s of CPU), exit code {code}, log {log}")
     if code:
         (crashes / f"{name}-exit-{code}.log").write_text(text[-20_000:])
-    _write_down(name, done, seconds)
+    _write_down(name, done, spent)
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time of all fuzzers that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _write_down(name: str, executions: int, seconds: int) -> None:
     file = BUILD / "figures.json"
     figures: dict[str, dict[str, int]] = json.loads(file.read_text()) if file.exists() else {}
-    figure = figures.setdefault(name, {"executions": 0, "seconds": 0})
+    figure = figures.setdefault(name, {"executions": 0, "cpu_seconds": 0})
     figure["executions"] += executions
-    figure["seconds"] += seconds
+    figure["cpu_seconds"] += seconds
     file.write_text(json.dumps(figures, indent=1) + "\n")
 
 

@@ -9,7 +9,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import cbor2
 
@@ -88,7 +88,8 @@ def one_input(data: bytes) -> None:
 def _check_read(data: bytes, unverified: UnverifiedDocument) -> None:
     require(type(unverified) is UnverifiedDocument, "another type than promised")
     sign1 = data.removeprefix(b"\xd2")
-    protected, unprotected, payload, signature = cbor2.loads(sign1)
+    items: list[Any] = cbor2.loads(sign1)
+    protected, unprotected, payload, signature = items
     require(protected == bytes.fromhex("a1013822") and unprotected == {}, "another header than AWS's")
-    require(cbor2.dumps([protected, {}, payload, signature]) == sign1, "another encoding than the one allowed")
+    require(cbor2.dumps(items) == sign1, "another encoding than the one allowed")
     require(len(signature) == 96 and 0 < len(payload) <= 16_384, "another size than AWS's")

@@ -16,7 +16,7 @@ from genuine import GENUINE, policy_for
 from nitro_attest import Policy, VerificationError, verify
 from nitro_attest.testing import EnvelopeTag, PayloadMap
 
-_PLACES: Final = (1, 3, 4)  # an authority with authorities under it, the last authority, the leaf
+_PLACES: Final = (1, 4)  # an authority with authorities under it, and the leaf
 
 
 @final

@@ -8,18 +8,24 @@ import subprocess
 import tempfile
 from base64 import encodebytes
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, cast, final
 
 import cbor2
-from asn1crypto.x509 import Certificate
 from cryptography import x509
-from pycose.keys import EC2Key
-from pycose.keys.curves import P384
-from pycose.messages import Sign1Message
-from pyhanko_certvalidator import CertificateValidator, ValidationContext
+
+# They come without types.
+_Certificate: Any = import_module("asn1crypto.x509").Certificate
+_EC2Key: Any = import_module("pycose.keys").EC2Key
+_P384: Any = import_module("pycose.keys.curves").P384
+_Sign1Message: Any = import_module("pycose.messages").Sign1Message
+_certvalidator: Any = import_module("pyhanko_certvalidator")
+_CertTrustAnchor: Any = import_module("pyhanko_certvalidator.authority").CertTrustAnchor
+_ValidationPath: Any = import_module("pyhanko_certvalidator.path").ValidationPath
+_async_validate_path: Any = import_module("pyhanko_certvalidator.validate").async_validate_path
 
 OPENSSL: Final = "openssl"
 _PEM: Final = "-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n"
@@ -39,10 +45,9 @@ class Parts:
 def take_apart(doc: bytes) -> Parts | None:
     """Read a document without any rule; None if its certificates can't be found."""
     try:
-        sign1 = cbor2.loads(doc)
-        items = sign1.value if isinstance(sign1, cbor2.CBORTag) else sign1
-        fields = cbor2.loads(items[2])
-        found = Parts(tuple(items), fields["certificate"], tuple(fields["cabundle"]))
+        sign1 = cbor2.loads(doc.removeprefix(b"\xd2"))
+        fields = cbor2.loads(sign1[2])
+        found = Parts(tuple(sign1), fields["certificate"], tuple(fields["cabundle"]))
     except Exception:  # noqa: BLE001 - whatever the fault, there is nothing to ask a peer about
         return None
     return found if all(type(der) is bytes for der in (found.certificate, *found.cabundle)) else None
@@ -53,8 +58,8 @@ def pycose_accepts(parts: Parts) -> bool:
     try:
         key = x509.load_der_x509_certificate(parts.certificate).public_key()
         numbers = cast("Any", key).public_numbers()
-        message = Sign1Message.from_cose_obj(list(parts.sign1), True)  # noqa: FBT003 - pycose's own call
-        message.key = EC2Key(crv=P384, x=numbers.x.to_bytes(48, "big"), y=numbers.y.to_bytes(48, "big"))
+        message = _Sign1Message.from_cose_obj(list(parts.sign1), True)  # noqa: FBT003 - pycose's own call
+        message.key = _EC2Key(crv=_P384, x=numbers.x.to_bytes(48, "big"), y=numbers.y.to_bytes(48, "big"))
         return bool(message.verify_signature())
     except Exception:  # noqa: BLE001 - pycose refuses in many ways
         return False
@@ -62,14 +67,23 @@ def pycose_accepts(parts: Parts) -> bool:
 
 @cache
 def pyhanko_accepts(certificate: bytes, cabundle: tuple[bytes, ...], root: bytes, at: datetime) -> bool:
-    """Ask pyhanko-certvalidator whether the leaf chains to the root at a time."""
+    """Ask pyhanko-certvalidator whether the leaf chains to the root at a time.
+
+    It is given the path itself, since its own search tells certificates apart by issuer and serial number alone, and the kit
+    has a root and an authority with the same ones.
+    """
     try:
-        context = ValidationContext(
-            trust_roots=[Certificate.load(root)], moment=at, allow_fetching=False, revocation_mode="soft-fail"
+        context = _certvalidator.ValidationContext(
+            trust_roots=[_Certificate.load(root)],
+            moment=at,
+            time_tolerance=timedelta(),
+            allow_fetching=False,
+            revocation_mode="soft-fail",
         )
-        others = [Certificate.load(der) for der in cabundle]
-        validator = CertificateValidator(Certificate.load(certificate), others, validation_context=context)
-        asyncio.run(validator.async_validate_usage(set()))
+        anchor = _CertTrustAnchor(_Certificate.load(root))
+        others = [_Certificate.load(der) for der in cabundle if der != root]
+        path = _ValidationPath(anchor, others, _Certificate.load(certificate))
+        asyncio.run(_async_validate_path(context, path))
     except Exception:  # noqa: BLE001 - it refuses in many ways
         return False
     return True

@@ -178,19 +178,29 @@ def encoded(draft: Draft, chain: FakeChain, chance: Random | None = None) -> byt
     """Encode and sign a draft; with a source of chance the keys of its maps stand in any order."""
     fields = draft.fields
     if chance is not None:
-        fields = {name: _shuffled(value, chance) for name, value in _shuffled(fields, chance).items()}
+        fields = _shuffled(fields, chance)
+        if type(fields.get(draft.pcr_map)) is dict:
+            fields[draft.pcr_map] = _shuffled(fields[draft.pcr_map], chance)
     doc = FAKE.sign(cbor2.dumps(fields, indefinite_containers=chance is not None), chain)
     return doc[:-1] + bytes([doc[-1] ^ 1]) if draft.signature_fault else doc
 
 
-def _shuffled(value: Any, chance: Random) -> Any:
-    if not isinstance(value, dict):
-        return value
+def _shuffled(value: dict[object, Any], chance: Random) -> dict[object, Any]:
     items = list(value.items())
     chance.shuffle(items)
     return dict(items)
 
 
+_ENCLAVE_PCRS: Final = (
+    "pcr0_image",
+    "pcr1_kernel",
+    "pcr2_application",
+    "pcr3_iam_role",
+    "pcr4_instance_id",
+    "pcr8_signing_certificate",
+)
+_NITRO_TPM_PCRS: Final = ("pcr4_boot_manager", "pcr7_secure_boot", "pcr12_command_line")
+_RULES_OF_UNKNOWN_FIELDS: Final[tuple[Absent | NotChecked, ...]] = (Absent(), _WHY)
 _RULES_OF_FIELDS: Final[tuple[FieldRule, ...]] = (_WHY, _WHY, Present(), Absent(), Equals(b""), Equals(b"key"), Equals(b"data"))
 
 
@@ -214,7 +224,7 @@ def calls(draw: st.DrawFn, kind: str) -> Call:
             else TimestampOnly(because="drawn", max_age=MAX_AGE, max_clock_skew=_SKEW),
             public_key=draw(st.sampled_from(_RULES_OF_FIELDS)),
             user_data=draw(st.sampled_from(_RULES_OF_FIELDS)),
-            unknown_fields=draw(st.sampled_from((Absent(), _WHY))),
+            unknown_fields=draw(st.sampled_from(_RULES_OF_UNKNOWN_FIELDS)),
             trust_anchor=FAKE.trust_anchor,
         )
     except PolicyError:
@@ -223,26 +233,14 @@ def calls(draw: st.DrawFn, kind: str) -> Call:
 
 
 def _sets(kind: str) -> st.SearchStrategy[Measurements]:
-    rule = st.sampled_from((_WHY, *(Sha384(value) for value in (*_VALUES[:1] * 5, *_VALUES))))
+    rule = st.sampled_from([_WHY, *(Sha384(value) for value in (*_VALUES[:1] * 5, *_VALUES))])
     others = st.dictionaries(st.sampled_from((5, 16, 31)), st.sampled_from([Sha384(value) for value in _VALUES]), max_size=1)
     others_of_set = others.map(lambda drawn: tuple(drawn.items()))
     if kind == "pcrs":
-        names = (
-            "pcr0_image",
-            "pcr1_kernel",
-            "pcr2_application",
-            "pcr3_iam_role",
-            "pcr4_instance_id",
-            "pcr8_signing_certificate",
-        )
-        pinned = st.fixed_dictionaries(dict.fromkeys(names, rule))
-        sets = st.builds(_build_enclave, pinned, others_of_set)
+        sets = st.builds(_build_enclave, st.fixed_dictionaries(dict.fromkeys(_ENCLAVE_PCRS, rule)), others_of_set)
         return st.one_of(sets, sets, st.just(AnyEnclave("drawn")), st.just(DebugEnclave("drawn")))
-    names = ("pcr4_boot_manager", "pcr7_secure_boot", "pcr12_command_line")
-    return st.one_of(
-        st.builds(_build_nitro_tpm, st.fixed_dictionaries(dict.fromkeys(names, rule)), others_of_set),
-        st.just(AnyNitroTpm("drawn")),
-    )
+    pinned = st.fixed_dictionaries(dict.fromkeys(_NITRO_TPM_PCRS, rule))
+    return st.one_of(st.builds(_build_nitro_tpm, pinned, others_of_set), st.just(AnyNitroTpm("drawn")))
 
 
 def _build_enclave(pinned: dict[str, Any], others: tuple[tuple[int, Sha384], ...]) -> Measurements:

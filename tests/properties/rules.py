@@ -236,13 +236,13 @@ def _against_set(pcrs: dict[int, bytes], measured: Measurements) -> list[Reason]
 
 
 def _field(rule: object, value: bytes | None, reason: Reason) -> list[Reason]:
-    good = {
+    good: dict[type, bool] = {
         NotChecked: True,
         Present: value is not None,
         Absent: value is None,
         Equals: isinstance(rule, Equals) and value == rule.value,
-    }[type(rule)]
-    return [] if good else [reason]
+    }
+    return [] if good[type(rule)] else [reason]
 
 
 def _policy(draft: Draft, call: Call) -> list[Reason]:

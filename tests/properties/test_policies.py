@@ -14,6 +14,7 @@ from nitro_attest import (
     AnyNitroTpm,
     EnclaveMeasurements,
     Equals,
+    FieldRule,
     FreshNonce,
     NitroTpmMeasurements,
     NotChecked,
@@ -30,7 +31,7 @@ from properties.grammar import NONCE, cases, encoded
 from properties.rules import Call, Draft
 
 VALUES = st.sampled_from([Sha384(b"\x01" * 48), Sha384(b"\x02" * 48), Sha384.ZERO])
-STRICTER_RULE = {
+STRICTER_RULE: dict[type, list[FieldRule]] = {
     NotChecked: [Present(), Absent(), Equals(b""), Equals(b"key"), Equals(b"data")],
     Present: [Equals(b""), Equals(b"key"), Equals(b"data")],
     Absent: [Absent()],
@@ -83,13 +84,13 @@ def _pinned_set(draw: st.DrawFn, call: Call) -> Call:
 
 
 @st.composite
-def _more_pinned(draw: st.DrawFn, measured: Any) -> Any:
-    kind = {AnyEnclave: EnclaveMeasurements, AnyNitroTpm: NitroTpmMeasurements}.get(type(measured), type(measured))
+def _more_pinned(draw: st.DrawFn, measured: object) -> Any:
+    pinning: dict[type, Any] = {AnyEnclave: EnclaveMeasurements, AnyNitroTpm: NitroTpmMeasurements}
+    kind: Any = pinning.get(type(measured), type(measured))
     if kind not in {EnclaveMeasurements, NitroTpmMeasurements}:
         return measured
-    rules = {
-        field.name: getattr(measured, field.name, NotChecked("any")) for field in fields(kind) if field.name.startswith("pcr")
-    }
+    names: list[str] = [name for name in kind.__dataclass_fields__ if name.startswith("pcr")]
+    rules: dict[str, Any] = {name: getattr(measured, name, NotChecked("any")) for name in names}
     for name, rule in rules.items():
         if isinstance(rule, NotChecked) and draw(st.booleans()):
             rules[name] = draw(VALUES)
