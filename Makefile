@@ -13,7 +13,7 @@ demo: $(VENV)/core
 
 # --- every check, in the order in which they are cheap ---------------------------------------------------------------
 
-test: format lint types contracts tests optimized vectors-unchanged docs wheel
+test: format lint types contracts tests optimized vectors-unchanged docs wheel fuzz
 	@echo "every check passed"
 
 format: $(VENV)/all
@@ -124,6 +124,7 @@ schema: $(VENV)/all
 .PHONY: console-examples
 console-examples: $(VENV)/all
 	PYTHONPATH=tests $(BIN)/python tests/cli/console.py --write
+
 # --- the evidence: fuzzing, mutation, the words in logs ------------------------------------------------------------------
 # make fuzz SECONDS=60 fuzzes each target that long, make fuzz HOURS=1 shares the hours among them; crashes stay in build/fuzz.
 

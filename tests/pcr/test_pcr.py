@@ -103,7 +103,7 @@ def test_extend_hashes_both_values() -> None:
 def test_iam_role_refuses_what_is_no_role(arn: object) -> None:
     """A PCR3 of anything else would never match."""
     with pytest.raises(PolicyError) as caught:
-        pcr.iam_role(arn)  # type: ignore[arg-type]  # the point of the test
+        pcr.iam_role(arn)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - what must fail
     assert caught.value.field == "iam_role.arn"
 
 
@@ -114,7 +114,7 @@ def test_iam_role_refuses_what_is_no_role(arn: object) -> None:
 def test_instance_id_refuses_what_is_no_instance(instance: object) -> None:
     """A module_id, upper case or a missing digit is a mistake, not another instance."""
     with pytest.raises(PolicyError) as caught:
-        pcr.instance_id(instance)  # type: ignore[arg-type]  # the point of the test
+        pcr.instance_id(instance)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - what must fail
     assert caught.value.field == "instance_id.instance"
 
 
@@ -143,7 +143,7 @@ def test_instance_id_takes_the_short_form() -> None:
 def test_signing_certificate_refuses_what_is_no_single_certificate(certificate: object) -> None:
     """Most of all the certificate's hash, which other tools print."""
     with pytest.raises(PolicyError) as caught:
-        pcr.signing_certificate(certificate)  # type: ignore[arg-type]  # the point of the test
+        pcr.signing_certificate(certificate)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - what must fail
     assert caught.value.field == "signing_certificate.certificate"
 
 
@@ -151,4 +151,4 @@ def test_signing_certificate_refuses_what_is_no_single_certificate(certificate: 
 def test_extend_refuses_other_types(current: object, data: object) -> None:
     """Text, empty data and raw bytes as the current value are refused."""
     with pytest.raises(PolicyError):
-        pcr.extend(current, data)  # type: ignore[arg-type]  # the point of the test
+        pcr.extend(current, data)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - what must fail

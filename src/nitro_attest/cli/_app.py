@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer.completion import completion_init, get_completion_script  # type: ignore[attr-defined]  # has no other way in
+from typer.completion import (
+    completion_init,  # type: ignore[attr-defined]  # pyright: ignore[reportPrivateImportUsage] - there is no other way in
+    get_completion_script,  # type: ignore[attr-defined]  # pyright: ignore[reportPrivateImportUsage] - as above
+)
 from typer.main import get_command
 
 from nitro_attest import demo as demonstration
