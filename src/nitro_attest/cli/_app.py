@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer.completion import (
-    completion_init,  # type: ignore[attr-defined]  # pyright: ignore[reportPrivateImportUsage] - there is no other way in
-    get_completion_script,  # type: ignore[attr-defined]  # pyright: ignore[reportPrivateImportUsage] - as above
+from typer.completion import (  # type: ignore[attr-defined]  # there is no other way in
+    completion_init,  # pyright: ignore[reportPrivateImportUsage] - as above
+    get_completion_script,  # pyright: ignore[reportPrivateImportUsage] - as above
 )
 from typer.main import get_command
 
