@@ -80,22 +80,16 @@ def read_extensions(der: bytes, element: _der.Element | None, place: str) -> Ext
 
 def _check_lists(name: bytes, value: bytes) -> None:
     """Hold the extensions that are lists to their form, as far as others read them."""
-    if name == _DISTRIBUTION_POINTS:
-        _sequence(value)
-    elif name == _ALTERNATIVE_NAMES:
-        for alternative in _sequence(value):
-            _check_plain(value, alternative)
-    elif name == _INFORMATION_ACCESS:
-        for description in _sequence(value):
-            match _der.children(value, description):
-                case [method, location] if _is_access_method(method.encoded(value)):
+    entries = _sequence(value) if name in {_DISTRIBUTION_POINTS, _ALTERNATIVE_NAMES, _INFORMATION_ACCESS} else []
+    for entry in entries:
+        if name == _ALTERNATIVE_NAMES:
+            _check_plain(value, entry)
+        elif name == _INFORMATION_ACCESS:
+            match _der.children(value, entry):
+                case [method, location] if (arc := method.encoded(value))[:-1] == _ACCESS_METHODS and arc[-1] < 128:  # noqa: PLR2004 - X.690
                     _check_plain(value, location)
                 case _:
                     raise _der.DerError
-
-
-def _is_access_method(encoded: bytes) -> bool:
-    return encoded[:-1] == _ACCESS_METHODS and encoded[-1] <= 0x7F  # noqa: PLR2004 - an arc of one octet
 
 
 def _check_plain(value: bytes, name: _der.Element) -> None:

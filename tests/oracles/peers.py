@@ -75,7 +75,7 @@ def pyhanko_accepts(certificate: bytes, cabundle: tuple[bytes, ...], root: bytes
     try:
         context = _certvalidator.ValidationContext(
             trust_roots=[_Certificate.load(root)],
-            moment=at,
+            moment=at.replace(microsecond=0),  # certificates count in whole seconds
             time_tolerance=timedelta(),
             allow_fetching=False,
             revocation_mode="soft-fail",
