@@ -23,6 +23,7 @@ _WHY: Final = "fuzzing asks for the chain"
 _BASIC_CONSTRAINTS: Final = bytes.fromhex("551d13")
 _KEY_USAGE: Final = bytes.fromhex("551d0f")
 _KEY_CERT_SIGN: Final = 0x04
+_FIRST_USES: Final = 5  # behind the heads of the octet string and of the bit string, and its count of unused bits
 
 
 @cache
@@ -106,7 +107,7 @@ def _check_accepted(certificate: bytes, place: int) -> None:
     *_, constraints = extensions[_BASIC_CONSTRAINTS]
     *_, usage = extensions[_KEY_USAGE]
     require((b"\x01\x01\xff" in constraints.encoded()[2:]) is authority, "accepted a certificate in the other role")
-    require(bool(usage.encoded()[-1] & _KEY_CERT_SIGN) is authority, "accepted a key usage of the other role")
+    require(bool(usage.encoded()[_FIRST_USES] & _KEY_CERT_SIGN) is authority, "accepted a key usage of the other role")
     critical = {name for name, parts in extensions.items() if len(parts) > 1}
     require(critical <= {_BASIC_CONSTRAINTS, _KEY_USAGE}, "accepted a critical extension that is not understood")
     dates = x509.load_der_x509_certificate(certificate)
