@@ -32,6 +32,7 @@ from nitro_attest import (
 )
 from nitro_attest._appraise import judge_trust_anchor
 from nitro_attest._cbor import MAX_DEPTH, decode, decode_first
+from nitro_attest._certificate import Role, read_certificate
 from nitro_attest._chain import MAX_KNOWN_HOSTS, KnownHost, check_chain
 from nitro_attest._cose import read_envelope
 from nitro_attest._ecdsa import P384_ORDER, is_good_signature
@@ -120,6 +121,12 @@ def test_the_hash_of_pcrs_depends_on_them() -> None:
 
 def _check(certificates: list[bytes], now: datetime = NOW) -> object:
     return check_chain(certificates[-1], tuple(certificates[:-1]), forge.anchor(certificates[0]), now, MODULE_ID)
+
+
+def test_a_leaf_has_no_path_length() -> None:
+    """Only authorities have one, or none."""
+    assert read_certificate(GOOD[LEAF], Role.LEAF, "certificate").path_length is None
+    assert [read_certificate(made, Role.AUTHORITY, "cabundle").path_length for made in GOOD[:LEAF]] == [None, 2, 1, 0]
 
 
 def test_the_year_zero_is_no_validity() -> None:
