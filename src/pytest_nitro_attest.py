@@ -62,6 +62,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test with `nitro_fault` once for every fault."""
     if "nitro_fault_name" in metafunc.fixturenames:
         from nitro_attest import DocumentKind  # noqa: PLC0415 - see the module's first lines
-        from nitro_attest.testing import FAULTS  # noqa: PLC0415 - as above
+        from nitro_attest.testing import FAULTS  # noqa: PLC0415 - see the module's first lines
 
         metafunc.parametrize("nitro_fault_name", FAULTS[DocumentKind.ENCLAVE])

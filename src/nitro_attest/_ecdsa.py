@@ -106,7 +106,7 @@ def _load(spki: bytes) -> ec.EllipticCurvePublicKey:
 
 def _chosen() -> tuple[SignatureBackend, _Check]:
     """Return the choice of this process; if the application has made none, AWS-LC if it is installed."""
-    global _choice  # noqa: PLW0603 - as above
+    global _choice  # noqa: PLW0603 - the one setting of the process, made when it is first needed
     if _choice is None:
         try:
             _choice = SignatureBackend.AWS_LC, _aws_lc()
@@ -116,8 +116,7 @@ def _chosen() -> tuple[SignatureBackend, _Check]:
 
 
 def _aws_lc() -> _Check:
-    # An extra and a long import, so not above; its annotations are inline, but it has no py.typed.
-    from awscrt.crypto import EC  # noqa: PLC0415 # pyright: ignore[reportMissingTypeStubs] - see above
+    from awscrt.crypto import EC  # noqa: PLC0415 # pyright: ignore[reportMissingTypeStubs] - a slow extra, without py.typed
 
     load = lru_cache(_MAX_LOADED_KEYS)(EC.new_key_from_der_data)
 

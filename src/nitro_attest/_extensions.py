@@ -33,6 +33,7 @@ _INFORMATION_ACCESS: Final = bytes.fromhex("2b06010505070101")  # 4.2.2.1: autho
 _DISTRIBUTION_POINTS: Final = bytes.fromhex("551d1f")  # 4.2.1.13: cRLDistributionPoints
 _PLAIN_NAMES: Final = frozenset({0x81, 0x82, 0x86})  # 4.2.1.6: rfc822Name, dNSName, uniformResourceIdentifier
 _ACCESS_METHODS: Final = bytes.fromhex("06082b060105050730")  # 4.2.2.1: id-ad and one more octet
+_LONG_ARC: Final = 0x80  # X.690 8.19.2: with this bit set an arc goes on in the next octet
 
 _INTEGER, _BIT_STRING, _OCTET_STRING, _FIRST_CHOICE = 0x02, 0x03, 0x04, 0x80
 _TRUE: Final = bytes.fromhex("0101ff")  # X.690 11.1
@@ -86,7 +87,7 @@ def _check_lists(name: bytes, value: bytes) -> None:
             _check_plain(value, entry)
         elif name == _INFORMATION_ACCESS:
             match _der.children(value, entry):
-                case [method, location] if (arc := method.encoded(value))[:-1] == _ACCESS_METHODS and arc[-1] < 128:  # noqa: PLR2004 - X.690
+                case [method, location] if (arc := method.encoded(value))[:-1] == _ACCESS_METHODS and arc[-1] < _LONG_ARC:
                     _check_plain(value, location)
                 case _:
                     raise _der.DerError
