@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-CALLS: Final = 10  # in a row: a relying party under load verifies one document after the other
+CALLS: Final = 40  # in a row: a relying party under load verifies one document after the other
 
 
 def _nothing() -> None:

@@ -37,6 +37,7 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> Hosts:
 def paths(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Collect what path validation is asked for: the anchor's name, and how many authorities may stand below it."""
     asked: list[tuple[str, int]] = []
+    names: list[tuple[Store, str]] = []
 
     class Counted:
         """Note the depth, and pass everything on to the real builder."""
@@ -45,6 +46,7 @@ def paths(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
             self.real = PolicyBuilder()
 
         def store(self, store: Store) -> "Counted":
+            asked.extend((name, -1) for known, name in names if known is store)
             self.real = self.real.store(store)
             return self
 
@@ -57,9 +59,10 @@ def paths(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
             return self.real.max_chain_depth(depth)
 
     def store(anchors: list[x509.Certificate]) -> Store:
-        asked.append((anchors[0].subject.rfc4514_string().removeprefix("CN="), -1))
-        return Store(anchors)
+        names.append((Store(anchors), anchors[0].subject.rfc4514_string().removeprefix("CN=")))
+        return names[-1][0]
 
+    _chain.root_store.cache_clear()  # so that every anchor is made, and named, here
     monkeypatch.setattr(_chain, "PolicyBuilder", Counted)
     monkeypatch.setattr(_chain, "Store", store)
     return asked

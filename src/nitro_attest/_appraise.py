@@ -76,12 +76,19 @@ def appraise(authenticated: Authenticated, policy: Policy) -> AttestationResult:
         PolicyMismatchError: `policy.*`.
 
     """
-    findings = [judge(policy, authenticated) for judge in APPRAISAL.values()]
-    failures = [failure for finding in findings for failure in finding.failures]
+    failures: tuple[Failure, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    sets: list[Measurements] = []
+    for judge in APPRAISAL.values():
+        finding = judge(policy, authenticated)
+        failures += finding.failures
+        waivers += finding.waivers
+        if finding.matched is not None:
+            sets.append(finding.matched)
     for family in ("chain.", "document.", "freshness.", "policy.") if failures else ():
         if first := [failure for failure in failures if failure.reason.startswith(family)]:
             raise refusal(*first)
-    (matched,) = (finding.matched for finding in findings if finding.matched is not None)
+    (matched,) = sets
     document = authenticated.document
     return AttestationResult(
         claims=Claims(
@@ -96,7 +103,7 @@ def appraise(authenticated: Authenticated, policy: Policy) -> AttestationResult:
             unknown_fields=document.unknown_fields,
         ),
         matched=matched,
-        not_checked=tuple(waiver for finding in findings for waiver in finding.waivers),
+        not_checked=waivers,
         appraised_at=authenticated.now,
         valid_until=authenticated.valid_until,
         replay_key=authenticated.replay_key,
@@ -113,14 +120,13 @@ def judge_trust_anchor(anchor: TrustAnchor, authenticated_under: TrustAnchor) ->
 
 def judge_unknown_fields(rule: Absent | NotChecked, document: UnverifiedDocument) -> Finding:
     """Hold the names of the fields to AWS's list. The names themselves are the sender's text and are not repeated."""
-    match rule:
-        case NotChecked(because):
-            return Finding(waivers=(Waiver("unknown_fields", because),))
-        case Absent():
-            if document.unknown_fields:
-                found = f"{len(document.unknown_fields)} unknown"
-                return Finding((Failure(Reason.DOCUMENT_FIELD_UNKNOWN, "payload", "only fields that AWS lists", found),))
+    if isinstance(rule, NotChecked):
+        return Finding(waivers=(Waiver("unknown_fields", rule.because),))
+    if isinstance(rule, Absent):
+        if not document.unknown_fields:
             return _NOTHING
+        found = f"{len(document.unknown_fields)} unknown"
+        return Finding((Failure(Reason.DOCUMENT_FIELD_UNKNOWN, "payload", "only fields that AWS lists", found),))
     assert_never(rule)
 
 
@@ -130,16 +136,15 @@ def judge_freshness(
     """Hold the nonce to the one that was issued, and the time to the window of the rule."""
     failures: list[Failure] = []
     waivers: tuple[Waiver, ...] = ()
-    match rule:
-        case TimestampOnly():
-            waivers = (Waiver("freshness", rule.because),)
-        case FreshNonce():
-            if document.nonce is None:
-                failures.append(Failure(Reason.FRESHNESS_NONCE_ABSENT, "nonce"))
-            elif nonce is None or not hmac.compare_digest(document.nonce, nonce):
-                failures.append(Failure(Reason.FRESHNESS_NONCE_MISMATCH, "nonce", None, shown(document.nonce)))
-        case _:
-            assert_never(rule)
+    if isinstance(rule, TimestampOnly):
+        waivers = (Waiver("freshness", rule.because),)
+    elif isinstance(rule, FreshNonce):
+        if document.nonce is None:
+            failures.append(Failure(Reason.FRESHNESS_NONCE_ABSENT, "nonce"))
+        elif nonce is None or not hmac.compare_digest(document.nonce, nonce):
+            failures.append(Failure(Reason.FRESHNESS_NONCE_MISMATCH, "nonce", None, shown(document.nonce)))
+    else:
+        assert_never(rule)
     age = now - document.timestamp
     if age > rule.max_age:
         failures.append(_outside(Reason.FRESHNESS_TOO_OLD, f"at most {rule.max_age} old", document, now))
@@ -155,17 +160,16 @@ def _outside(reason: Reason, expected: str, document: UnverifiedDocument, now: d
 
 def judge_field(rule: FieldRule, value: bytes | None, name: str, reason: Reason) -> Finding:
     """Hold an optional field to its rule."""
-    match rule:
-        case NotChecked(because):
-            return Finding(waivers=(Waiver(name, because),))
-        case Equals(expected):
-            good, wanted = value is not None and hmac.compare_digest(value, expected), shown(expected)
-        case Present():
-            good, wanted = value is not None, "present"
-        case Absent():
-            good, wanted = value is None, "absent"
-        case _:
-            assert_never(rule)
+    if isinstance(rule, NotChecked):
+        return Finding(waivers=(Waiver(name, rule.because),))
+    if isinstance(rule, Equals):
+        good, wanted = value is not None and hmac.compare_digest(value, rule.value), shown(rule.value)
+    elif isinstance(rule, Present):
+        good, wanted = value is not None, "present"
+    elif isinstance(rule, Absent):
+        good, wanted = value is None, "absent"
+    else:
+        assert_never(rule)
     return _NOTHING if good else Finding((Failure(reason, name, wanted, shown(value)),))
 
 
@@ -197,25 +201,23 @@ def _judge_set(measurements: Measurements, document: UnverifiedDocument) -> Find
     assert_never(measurements)
 
 
-def _debug_pcrs(document: UnverifiedDocument) -> list[int]:
-    return [index for index in DEBUG_PCRS if document.pcrs.get(index) == Sha384.ZERO.value]
-
-
 def _judge_debug(document: UnverifiedDocument) -> tuple[Failure, ...]:
     """Demand proof that the enclave is not in debug mode: PCR0, PCR1 and PCR2 are there and none is zero."""
-    if zero := _debug_pcrs(document):
-        found = ", ".join(f"PCR{index}" for index in zero) + " all zero"
-        return (Failure(Reason.POLICY_DEBUG_ENCLAVE, "enclave", "not in debug mode", found),)
+    values = [(f"PCR{index}", document.pcrs.get(index)) for index in DEBUG_PCRS]
+    if zero := [name for name, value in values if value == Sha384.ZERO.value]:
+        return (Failure(Reason.POLICY_DEBUG_ENCLAVE, "enclave", "not in debug mode", f"{', '.join(zero)} all zero"),)
     return tuple(
-        Failure(Reason.POLICY_PCR_ABSENT, f"PCR{index}", "present, to rule out debug mode", "absent")
-        for index in DEBUG_PCRS
-        if index not in document.pcrs
+        [
+            Failure(Reason.POLICY_PCR_ABSENT, name, "present, to rule out debug mode", "absent")
+            for name, value in values
+            if value is None
+        ]
     )
 
 
 def _demand_debug(document: UnverifiedDocument) -> tuple[Failure, ...]:
     """Demand what `DebugEnclave` names, so that a production enclave is not accepted unseen under a debug policy."""
-    if _debug_pcrs(document):
+    if any(document.pcrs.get(index) == Sha384.ZERO.value for index in DEBUG_PCRS):
         return ()
     found = shown(document.pcrs.get(0))
     return (Failure(Reason.POLICY_PCR_MISMATCH, "PCR0 (DebugEnclave)", Sha384.ZERO.hex(), found),)
@@ -227,17 +229,14 @@ def _judge_pcrs(
     failures: list[Failure] = []
     waivers: list[Waiver] = []
     for index, field, rule in pcr_rules(measurements):
-        match rule:
-            case Sha384(expected):
-                value = document.pcrs.get(index)
-                if value is None:
-                    failures.append(_differs(Reason.POLICY_PCR_ABSENT, index, measurements.label, expected, "absent"))
-                elif not hmac.compare_digest(value, expected):
-                    failures.append(_differs(Reason.POLICY_PCR_MISMATCH, index, measurements.label, expected, value.hex()))
-            case NotChecked(because):
-                waivers.append(Waiver(field, because))
-            case _:
-                assert_never(rule)
+        if isinstance(rule, NotChecked):
+            waivers.append(Waiver(field, rule.because))
+            continue
+        value = document.pcrs.get(index)
+        if value is None:
+            failures.append(_differs(Reason.POLICY_PCR_ABSENT, index, measurements.label, rule.value, "absent"))
+        elif not hmac.compare_digest(value, rule.value):
+            failures.append(_differs(Reason.POLICY_PCR_MISMATCH, index, measurements.label, rule.value, value.hex()))
     return tuple(failures), tuple(waivers)
 
 

@@ -9,7 +9,7 @@ signed is encoded as AWS chooses.
 import io
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn
 
 import cbor2
 
@@ -27,19 +27,6 @@ def _refuse_tag() -> NoReturn:
 
 
 _NO_TAGS: Final[Mapping[int, Any]] = defaultdict(_refuse_tag)  # the look-up itself raises, so nothing behind a tag is decoded
-
-
-def decode_first(data: bytes, subject: str) -> object:
-    """Decode the first item in `data`, by the rules of `decode`; bytes behind it are the caller's to refuse.
-
-    Raises:
-        MalformedDocumentError: As `decode`.
-
-    """
-    try:
-        return cast("object", cbor2.loads(data, semantic_decoders=_NO_TAGS, max_depth=MAX_DEPTH, allow_duplicate_keys=False))
-    except cbor2.CBORDecodeError as exc:
-        raise refused(_why_not_decoded(data, exc), subject) from exc
 
 
 def decode(data: bytes, subject: str) -> object:

@@ -53,6 +53,21 @@ class Certificate(NamedTuple):
     issuer_key_identifier: bytes | None
 
 
+@final
+class _Parts(NamedTuple):
+    """Hold the fields of a certificate: the contents of two, and the whole encoding of those that are compared."""
+
+    serial: bytes
+    algorithm: bytes
+    outer_algorithm: bytes
+    issuer: bytes
+    validity: bytes
+    subject: bytes
+    public_key: bytes
+    extensions: bytes | None
+    signature: bytes
+
+
 def read_certificate(der: bytes, role: Role, place: str) -> Certificate:
     """Read `der` and hold it to the profile of its role; `place` names it in a refusal (`"cabundle[1]"`).
 
@@ -62,38 +77,37 @@ def read_certificate(der: bytes, role: Role, place: str) -> Certificate:
 
     """
     try:
-        elements = _split(der)
+        parts = _split(der)
     except _der.DerError as exc:
         raise refused(Reason.CHAIN_CERTIFICATE, place) from exc
-    outer_algorithm, _, serial, inner_algorithm, issuer, validity, subject, public_key, *extended = elements
-    number = int.from_bytes(der[serial.content : serial.end], "big", signed=True)
-    if serial.end - serial.content > _MAX_SERIAL_OCTETS or number <= 0:
+    if len(parts.serial) > _MAX_SERIAL_OCTETS or int.from_bytes(parts.serial, "big", signed=True) <= 0:
         raise refused(Reason.CHAIN_CERTIFICATE, f"{place}: serial number")
-    if not inner_algorithm.encoded(der) == outer_algorithm.encoded(der) == _ECDSA_WITH_SHA384:
+    if not parts.algorithm == parts.outer_algorithm == _ECDSA_WITH_SHA384:
         raise refused(Reason.CHAIN_ALGORITHM, place, "ecdsa-with-SHA384")
-    spki = public_key.encoded(der)
-    if not _ecdsa.is_public_key(spki):
+    if not _ecdsa.is_public_key(parts.public_key):
         raise refused(Reason.CHAIN_KEY, place, "a named-curve P-384 key")
-    if _EMPTY_NAME in {issuer.encoded(der), subject.encoded(der)}:
+    if _EMPTY_NAME in {parts.issuer, parts.subject}:
         raise refused(Reason.CHAIN_SUBJECT, place, "names that are not empty")
     parsed = _parse(der, place)
-    not_before, not_after = _read_times(der, validity, parsed, place)
-    _check_signature_form(parsed, place)
-    extensions = _extensions.read_extensions(der, extended[0] if extended else None, place)
+    not_before, not_after = _read_times(parts.validity, parsed, place)
+    _check_signature_form(parts.signature, place)
+    extensions = _extensions.read_extensions(parts.extensions, place)
     if role is Role.LEAF:
         path_length = None
         _extensions.check_leaf(extensions, place)
     else:
         path_length = _extensions.read_authority(extensions, place)
+    key_identifier, issuer_key_identifier = _extensions.read_key_identifiers(extensions, place)
     return Certificate(
         der,
-        issuer.encoded(der),
-        subject.encoded(der),
-        spki,
+        parts.issuer,
+        parts.subject,
+        parts.public_key,
         not_before,
         not_after,
         path_length,
-        *_extensions.read_key_identifiers(extensions, place),
+        key_identifier,
+        issuer_key_identifier,
     )
 
 
@@ -104,34 +118,48 @@ def common_name(certificate: Certificate, place: str) -> str:
         UntrustedDocumentError: `chain.subject` if there is none, more than one, or it is of another form.
 
     """
-    subject = certificate.subject
     try:
-        sets = _der.children(subject, _der.read_element(subject, 0, len(subject)))
-        attributes = [_der.children(subject, part) for found in sets for part in _der.children(subject, found)]
-        (name,) = (text for kind, text in attributes if kind.encoded(subject) == _COMMON_NAME)
-        text = subject[name.content : name.end].decode("ascii")
+        sets = _der.children(_der.only_child(certificate.subject, _der.SEQUENCE))
+        attributes = [_der.children(attribute) for _, members, _ in sets for _, attribute, _ in _der.children(members)]
+        ((tag, name, _),) = (value for (_, _, kind), value in attributes if kind == _COMMON_NAME)
+        text = name.decode("ascii")
     except (_der.DerError, ValueError) as exc:
         raise refused(Reason.CHAIN_SUBJECT, place, "one common name") from exc
-    if name.tag not in _TEXT_TAGS:
+    if tag not in _TEXT_TAGS:
         raise refused(Reason.CHAIN_SUBJECT, place, "a common name that is text")
     return text
 
 
-def _split(der: bytes) -> list[_der.Element]:
-    """Return the outer signature algorithm and the fields of the TBSCertificate (RFC 5280 section 4.1), seven or eight.
+def _split(der: bytes) -> _Parts:
+    """Take a certificate apart (RFC 5280 section 4.1).
 
     Unique identifiers are refused: RFC 5280 4.1.2.8 forbids them, and no genuine certificate has one.
     """
-    parts = _der.children(der, _der.read_element(der, 0, len(der)))
-    if der[0] != _der.SEQUENCE or bytes(part.tag for part in parts) != _CERTIFICATE_TAGS:
+    (_, tbs, _), (_, _, outer_algorithm), (_, signature, _) = _run(_der.only_child(der, _der.SEQUENCE), _CERTIFICATE_TAGS)
+    (_, _, version), *fields = _run(tbs, _TBS_TAGS, _TBS_TAGS + _EXTENSIONS_TAG)
+    if version != _VERSION_3 or not signature.startswith(_NO_UNUSED_BITS):
         raise _der.DerError
-    fields = _der.children(der, parts[0])
-    tags = bytes(field.tag for field in fields)
-    if tags not in {_TBS_TAGS, _TBS_TAGS + _EXTENSIONS_TAG} or fields[0].encoded(der) != _VERSION_3:
+    (_, serial, _), (_, _, algorithm), (_, _, issuer), (_, validity, _), (_, _, subject), (_, _, public_key), *more = fields
+    extensions = more[0][1] if more else None
+    return _Parts(
+        serial,
+        algorithm,
+        outer_algorithm,
+        issuer,
+        validity,
+        subject,
+        public_key,
+        extensions,
+        signature.removeprefix(_NO_UNUSED_BITS),
+    )
+
+
+def _run(data: bytes, *tags: bytes) -> list[_der.Element]:
+    """Return the elements that fill `data`, which must have these tags in this order."""
+    found = _der.children(data)
+    if bytes([tag for tag, _, _ in found]) not in tags:
         raise _der.DerError
-    if parts[2].end != len(der) or not der.startswith(_NO_UNUSED_BITS, parts[2].content):
-        raise _der.DerError
-    return [parts[1], *fields]
+    return found
 
 
 def _parse(der: bytes, place: str) -> x509.Certificate:
@@ -141,23 +169,23 @@ def _parse(der: bytes, place: str) -> x509.Certificate:
         raise refused(Reason.CHAIN_CERTIFICATE, place) from exc
 
 
-def _read_times(der: bytes, validity: _der.Element, parsed: x509.Certificate, place: str) -> tuple[datetime, datetime]:
+def _read_times(validity: bytes, parsed: x509.Certificate, place: str) -> tuple[datetime, datetime]:
     """Hold both times to their one form: UTCTime up to 2049, GeneralizedTime from 2050 on, to the second, in UTC."""
     try:
         times = (parsed.not_valid_before_utc, parsed.not_valid_after_utc)
     except ValueError as exc:  # the year 0, which GeneralizedTime can write and `datetime` cannot hold
         raise refused(Reason.CHAIN_CERTIFICATE, f"{place}: validity") from exc
-    for element, time in zip(_der.children(der, validity), times, strict=True):
+    for (tag, digits, _), time in zip(_der.children(validity), times, strict=True):
         form = _UTC_TIME if time.year < _FIRST_GENERALIZED_YEAR else _GENERALIZED_TIME
-        if (element.tag, element.end - element.content) != form:
+        if (tag, len(digits)) != form:
             raise refused(Reason.CHAIN_CERTIFICATE, f"{place}: validity")
     return times
 
 
-def _check_signature_form(parsed: x509.Certificate, place: str) -> None:
+def _check_signature_form(signature: bytes, place: str) -> None:
     """Refuse what can be no signature before any signature is checked: two positive integers below n, in DER."""
     try:
-        r, s = decode_dss_signature(parsed.signature)
+        r, s = decode_dss_signature(signature)
     except ValueError as exc:
         raise refused(Reason.CHAIN_SIGNATURE, place) from exc
     if not _ecdsa.are_in_range(r, s):

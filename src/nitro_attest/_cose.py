@@ -2,11 +2,12 @@
 
 Bytes come in; the payload, still unverified, and the 96-byte signature go out. Never: a header that AWS does not write, an
 algorithm chosen by the document, a payload re-encoded before its signature is checked.
+
+All of an envelope is fixed but the payload and the signature, so it is compared, not decoded. Only an envelope that is already
+refused is decoded, to say what is wrong with it.
 """
 
-from typing import Final, NamedTuple, cast, final
-
-import cbor2
+from typing import Final, NamedTuple, NoReturn, cast, final
 
 from nitro_attest import _cbor, _ecdsa
 from nitro_attest.errors import Reason, refused
@@ -16,10 +17,20 @@ MAX_PAYLOAD_BYTES: Final = 16_384  # AWS attestation process, 3.1: "the payload 
 
 _TAG_18: Final = b"\xd2"  # RFC 9052 section 4.2: COSE_Sign1, optional
 _PROTECTED_HEADER: Final = bytes.fromhex("a1013822")  # {1: -35}, ES384 (RFC 9053 section 2.1)
-_UNPROTECTED_AT: Final = 6  # after 0x84 and the protected header with its length octet
-_EMPTY_MAP: Final = 0xA0
-_NO_HEADER: Final[dict[int, object]] = {}
+_EMPTY_MAP: Final = b"\xa0"
+_BEFORE_PAYLOAD: Final = b"\x84\x44" + _PROTECTED_HEADER + _EMPTY_MAP  # an array of four
+_BEFORE_SIGNATURE: Final = b"\x58\x60"  # a byte string of 96
+_SIGNED_BEFORE_PAYLOAD: Final = (
+    b"\x84\x6aSignature1\x44" + _PROTECTED_HEADER + b"\x40"
+)  # RFC 9052 section 4.4, no external data
 _SIGN1_ITEMS: Final = 4
+
+# RFC 8949 section 3: the first octet of a byte string holds its length up to 23, or says in how many octets it follows.
+_BYTE_STRING: Final = 0x40
+_MAX_LENGTH_WITHIN: Final = 23
+_MAX_LENGTH_IN_ONE: Final = 0xFF
+_ONE_LENGTH_OCTET, _TWO_LENGTH_OCTETS = b"\x58", b"\x59"
+_HEAD_BYTES: Final = {_ONE_LENGTH_OCTET: 2, _TWO_LENGTH_OCTETS: 3}
 
 
 @final
@@ -40,8 +51,18 @@ def read_envelope(doc: bytes) -> Envelope:
     if len(doc) > MAX_DOCUMENT_BYTES:
         raise refused(Reason.COSE_TOO_LARGE, "document", f"at most {MAX_DOCUMENT_BYTES} bytes")
     sign1 = doc.removeprefix(_TAG_18)
-    items = _decode_items(sign1)
-    protected, unprotected, payload, signature = items
+    head = _HEAD_BYTES.get(sign1[len(_BEFORE_PAYLOAD) : len(_BEFORE_PAYLOAD) + 1], 1)
+    signature_at = len(sign1) - _ecdsa.SIGNATURE_BYTES
+    payload = sign1[len(_BEFORE_PAYLOAD) + head : signature_at - len(_BEFORE_SIGNATURE)]
+    envelope = Envelope(payload, sign1[signature_at:])
+    if sign1 != _encode(envelope) or not 1 <= len(payload) <= MAX_PAYLOAD_BYTES:
+        _refuse(sign1)
+    return envelope
+
+
+def _refuse(sign1: bytes) -> NoReturn:
+    """Say what is wrong with an envelope that is not in the one encoding."""
+    protected, unprotected, payload, signature = _decode_items(sign1)
     if type(protected) is not bytes or protected != _PROTECTED_HEADER:
         raise refused(Reason.COSE_PROTECTED_HEADER, "protected header", _PROTECTED_HEADER.hex())
     if type(unprotected) is not dict or unprotected:
@@ -53,20 +74,15 @@ def read_envelope(doc: bytes) -> Envelope:
     if len(signature) != _ecdsa.SIGNATURE_BYTES:
         expected = f"{_ecdsa.SIGNATURE_BYTES} bytes"
         raise refused(Reason.COSE_SIGNATURE_LENGTH, "signature", expected, f"{len(signature)} bytes")
-    encoded = _encode(protected, _NO_HEADER, payload, signature)
-    if encoded != sign1:
-        if sign1.startswith(encoded):
-            raise refused(Reason.CBOR_MALFORMED, "envelope: trailing bytes")
-        if sign1[_UNPROTECTED_AT] != _EMPTY_MAP and sign1[:_UNPROTECTED_AT].endswith(_PROTECTED_HEADER):
-            raise refused(Reason.COSE_UNPROTECTED_HEADER, "unprotected header", "an empty map of definite length")
-        raise refused(Reason.COSE_STRUCTURE, "envelope", "the shortest definite-length encoding")
-    return Envelope(payload, signature)
+    before_unprotected = _BEFORE_PAYLOAD.removesuffix(_EMPTY_MAP)
+    if sign1.startswith(before_unprotected) and not sign1.startswith(_BEFORE_PAYLOAD):
+        raise refused(Reason.COSE_UNPROTECTED_HEADER, "unprotected header", "an empty map of definite length")
+    raise refused(Reason.COSE_STRUCTURE, "envelope", "the shortest definite-length encoding")
 
 
 def _decode_items(sign1: bytes) -> list[object]:
-    decoded = _cbor.decode_first(sign1, "envelope")  # bytes behind it make it differ from what is encoded again
+    decoded = _cbor.decode(sign1, "envelope")
     if type(decoded) is not list:
-        _cbor.decode(sign1, "envelope")  # text, for example, is an item with bytes behind it
         raise refused(Reason.COSE_STRUCTURE, "envelope", "an array")
     items = cast("list[object]", decoded)
     if len(items) != _SIGN1_ITEMS:
@@ -74,9 +90,19 @@ def _decode_items(sign1: bytes) -> list[object]:
     return items
 
 
-def _encode(*items: object) -> bytes:
-    """Encode an array as RFC 8949 section 4.2.1 says: definite, shortest."""
-    return cbor2.dumps(items)
+def _encode(envelope: Envelope) -> bytes:
+    """Write the envelope as AWS does (RFC 8949 section 4.2.1: definite, shortest)."""
+    return _BEFORE_PAYLOAD + _byte_string(envelope.payload) + _BEFORE_SIGNATURE + envelope.signature
+
+
+def _byte_string(content: bytes) -> bytes:
+    """Encode up to 65,535 bytes, the length in its shortest form."""
+    size = len(content)
+    if size > _MAX_LENGTH_IN_ONE:
+        return _TWO_LENGTH_OCTETS + size.to_bytes(2, "big") + content
+    if size > _MAX_LENGTH_WITHIN:
+        return _ONE_LENGTH_OCTET + bytes([size]) + content
+    return bytes([_BYTE_STRING + size]) + content
 
 
 def check_signature(envelope: Envelope, spki: bytes) -> None:
@@ -86,6 +112,6 @@ def check_signature(envelope: Envelope, spki: bytes) -> None:
         UntrustedDocumentError: `signature.invalid`.
 
     """
-    message = _encode("Signature1", _PROTECTED_HEADER, b"", envelope.payload)
+    message = _SIGNED_BEFORE_PAYLOAD + _byte_string(envelope.payload)
     if not _ecdsa.is_good_signature(spki, envelope.signature, message):
         raise refused(Reason.SIGNATURE_INVALID, "signature of the document")

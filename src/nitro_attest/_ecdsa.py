@@ -22,6 +22,11 @@ SIGNATURE_BYTES: Final = 96  # RFC 9053 section 2.1: r and s of 48 bytes each
 P384_ORDER: Final = int(  # FIPS 186-5 via SP 800-186 section 3.2.1.4
     "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973", 16
 )
+P384_PRIME: Final = 2**384 - 2**128 - 2**96 + 2**32 - 1  # the same section
+P384_B: Final = int(  # the same section
+    "b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aef", 16
+)
+_COORDINATE_BYTES: Final = 48
 SPKI_PREFIX: Final = bytes.fromhex(
     "3076301006072a8648ce3d020106052b81040022036200"
 )  # RFC 5480: ecPublicKey, secp384r1, 97 bytes
@@ -73,14 +78,16 @@ def use_signature_backend(backend: SignatureBackend) -> None:
 
 
 def is_public_key(spki: bytes) -> bool:
-    """Say whether `spki` is exactly a named-curve P-384 key with an uncompressed point that lies on the curve."""
+    """Say whether `spki` is exactly a named-curve P-384 key with an uncompressed point that lies on the curve.
+
+    The point is put into the equation here (SP 800-56A section 5.6.2.3.3; the cofactor is 1, so no more is to be shown), which
+    takes a tenth of the time that loading the key takes. Who uses the key loads it, and puts the point to the same question.
+    """
     if len(spki) != SPKI_BYTES or not spki.startswith(SPKI_PREFIX) or spki[len(SPKI_PREFIX)] != 0x04:  # noqa: PLR2004 - SEC 1 2.3.3
         return False
-    try:
-        _load(spki)
-    except ValueError:  # the point is not on the curve, or a coordinate is not below p
-        return False
-    return True
+    x = int.from_bytes(spki[-2 * _COORDINATE_BYTES : -_COORDINATE_BYTES], "big")
+    y = int.from_bytes(spki[-_COORDINATE_BYTES:], "big")
+    return max(x, y) < P384_PRIME and (x * x * x - 3 * x + P384_B - y * y) % P384_PRIME == 0
 
 
 def is_good_signature(spki: bytes, signature: bytes, message: bytes) -> bool:

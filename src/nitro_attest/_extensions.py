@@ -1,8 +1,8 @@
 """Read the extensions of one certificate and hold them to AWS's profile (RFC 5280 section 4.2).
 
-The certificate's DER and where its extensions stand come in; what they say about issuing, keys and paths goes out. Read
-here byte by byte, since the readers of `cryptography` meet hostile extensions with many kinds of exceptions and with
-warnings. Never: an extension twice, one that is critical and not understood, or one that narrows and is not evaluated.
+The DER of a certificate's extensions comes in; what they say about issuing, keys and paths goes out. Read here byte by
+byte, since the readers of `cryptography` meet hostile extensions with many kinds of exceptions and with warnings.
+Never: an extension twice, one that is critical and not understood, or one that narrows and is not evaluated.
 """
 
 from collections.abc import Mapping
@@ -33,6 +33,7 @@ _INFORMATION_ACCESS: Final = bytes.fromhex("2b06010505070101")  # 4.2.2.1: autho
 _DISTRIBUTION_POINTS: Final = bytes.fromhex("551d1f")  # 4.2.1.13: cRLDistributionPoints
 _PLAIN_NAMES: Final = frozenset({0x81, 0x82, 0x86})  # 4.2.1.6: rfc822Name, dNSName, uniformResourceIdentifier
 _ACCESS_METHODS: Final = bytes.fromhex("06082b060105050730")  # 4.2.2.1: id-ad and one more octet
+_LISTS: Final = frozenset({_ALTERNATIVE_NAMES, _INFORMATION_ACCESS, _DISTRIBUTION_POINTS})
 _LONG_ARC: Final = 0x80  # X.690 8.19.2: with this bit set an arc goes on in the next octet
 
 _INTEGER, _BIT_STRING, _OCTET_STRING, _FIRST_CHOICE = 0x02, 0x03, 0x04, 0x80
@@ -54,47 +55,46 @@ Extensions = Mapping[bytes, Extension]
 """The extensions of a certificate by the content of their OID."""
 
 
-def read_extensions(der: bytes, element: _der.Element | None, place: str) -> Extensions:
-    """Read the `[3]` element of a certificate that `cryptography` has parsed, or none.
+def read_extensions(encoded: bytes | None, place: str) -> Extensions:
+    """Read what the `[3]` element of a certificate holds that `cryptography` has parsed, or nothing if it has none.
 
     Raises:
         UntrustedDocumentError: `chain.extension`.
 
     """
     found: dict[bytes, Extension] = {}
-    if element is None:
+    if encoded is None:
         return found
     try:
-        (sequence,) = _der.children(der, element)
-        for entry in _der.children(der, sequence):
-            kind, *flag, value = _der.children(der, entry)
-            name = der[kind.content : kind.end]
-            extension = Extension(bool(flag), der[value.content : value.end])
-            if name in found or name in _REFUSED or (extension.critical and name not in _UNDERSTOOD):
+        for _, entry, _ in _der.children(_der.only_child(encoded, _der.SEQUENCE)):
+            (_, name, _), *flag, (_, value, _) = _der.children(entry)
+            critical = bool(flag)
+            if name in found or name in _REFUSED or (critical and name not in _UNDERSTOOD):
                 raise refused(Reason.CHAIN_EXTENSION, f"{place}: extension {name.hex()}", "none that is not understood")
-            _check_lists(name, extension.value)
-            found[name] = extension
+            if name in _LISTS:
+                _check_list(name, value)
+            found[name] = Extension(critical, value)
     except _der.DerError as exc:
         raise refused(Reason.CHAIN_EXTENSION, place) from exc
     return found
 
 
-def _check_lists(name: bytes, value: bytes) -> None:
-    """Hold the extensions that are lists to their form, as far as others read them."""
-    entries = _sequence(value) if name in {_DISTRIBUTION_POINTS, _ALTERNATIVE_NAMES, _INFORMATION_ACCESS} else []
-    for entry in entries:
-        if name == _ALTERNATIVE_NAMES:
-            _check_plain(value, entry)
-        elif name == _INFORMATION_ACCESS:
-            match _der.children(value, entry):
-                case [method, location] if (arc := method.encoded(value))[:-1] == _ACCESS_METHODS and arc[-1] < _LONG_ARC:
-                    _check_plain(value, location)
+def _check_list(kind: bytes, value: bytes) -> None:
+    """Hold an extension that is a list to its form, as far as others read it."""
+    for name in _der.children(_der.only_child(value, _der.SEQUENCE)):
+        if kind == _ALTERNATIVE_NAMES:
+            _check_plain(name)
+        elif kind == _INFORMATION_ACCESS:
+            match _der.children(name[1]):
+                case [(_, _, method), location] if method[:-1] == _ACCESS_METHODS and method[-1] < _LONG_ARC:
+                    _check_plain(location)
                 case _:
                     raise _der.DerError
 
 
-def _check_plain(value: bytes, name: _der.Element) -> None:
-    if name.tag not in _PLAIN_NAMES or not value[name.content : name.end].isascii():
+def _check_plain(name: _der.Element) -> None:
+    tag, text, _ = name
+    if tag not in _PLAIN_NAMES or not text.isascii():
         raise _der.DerError
 
 
@@ -141,7 +141,7 @@ def read_key_identifiers(extensions: Extensions, place: str) -> tuple[bytes | No
         issuers = _only(extensions, _AUTHORITY_KEY_IDENTIFIER, _der.SEQUENCE)
         if issuers is None:
             return own, None
-        return own, _content(issuers, _FIRST_CHOICE)
+        return own, _der.only_child(issuers, _FIRST_CHOICE)
     except _der.DerError as exc:
         raise refused(Reason.CHAIN_EXTENSION, f"{place}: key identifiers") from exc
 
@@ -152,12 +152,12 @@ def _basic_constraints(extensions: Extensions, place: str) -> tuple[bool, int | 
         return False, None
     value = extensions[_BASIC_CONSTRAINTS].value
     try:
-        match [(part.tag, part.encoded(value), value[part.content : part.end]) for part in _sequence(value)]:
+        match _der.children(_der.only_child(value, _der.SEQUENCE)):
             case []:
                 return False, None
-            case [(_, encoded, _)] if encoded == _TRUE:
+            case [(_, _, encoded)] if encoded == _TRUE:
                 return True, None
-            case [(_, encoded, _), (tag, _, number)] if encoded == _TRUE and tag == _INTEGER and _is_length(number):
+            case [(_, _, encoded), (tag, number, _)] if encoded == _TRUE and tag == _INTEGER and _is_length(number):
                 return True, int.from_bytes(number, "big")
             case _:
                 pass
@@ -177,7 +177,7 @@ def _key_usage(extensions: Extensions, place: str) -> int:
     if _KEY_USAGE not in extensions:
         return 0
     try:
-        unused, *octets = _content(extensions[_KEY_USAGE].value, _BIT_STRING)
+        unused, *octets = _der.only_child(extensions[_KEY_USAGE].value, _BIT_STRING)
         if octets and unused == (octets[-1] & -octets[-1]).bit_length() - 1:  # X.690 11.2.2: it ends with its last set bit
             return octets[0]
     except (_der.DerError, ValueError) as exc:
@@ -186,18 +186,4 @@ def _key_usage(extensions: Extensions, place: str) -> int:
 
 
 def _only(extensions: Extensions, name: bytes, tag: int) -> bytes | None:
-    return _content(extensions[name].value, tag) if name in extensions else None
-
-
-def _content(value: bytes, tag: int) -> bytes:
-    """Return the content of `value`, which must be exactly one element with this tag."""
-    element = _der.read_element(value, 0, len(value))
-    if element.tag != tag or element.end != len(value):
-        raise _der.DerError
-    return value[element.content :]
-
-
-def _sequence(value: bytes) -> list[_der.Element]:
-    """Return the elements of `value`, which must be exactly one SEQUENCE."""
-    _content(value, _der.SEQUENCE)
-    return _der.children(value, _der.read_element(value, 0, len(value)))
+    return _der.only_child(extensions[name].value, tag) if name in extensions else None

@@ -28,6 +28,7 @@ PCR_BYTES: Final = 48  # AWS 3.1 with digest SHA384
 MAX_TIMESTAMP_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last that `datetime` can hold
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _MODULE_ID: Final = re.compile(r"([ -~]+)-(enc|tpm)[0-9a-f]{16}")
 _T = TypeVar("_T", bound=object)
 
@@ -59,7 +60,8 @@ class Pcrs(Mapping[int, bytes]):
 
     def __init__(self, values: Mapping[int, bytes]) -> None:
         """Copy `values`."""
-        self._values: Final = dict(sorted(values.items()))
+        indexes = sorted(values)
+        self._values: Final = dict(values) if indexes == list(values) else {index: values[index] for index in indexes}
 
     def __getitem__(self, index: int) -> bytes:
         """Return the 48 bytes of one PCR; a document need not have all."""
@@ -161,8 +163,9 @@ def _typed(value: object, kind: type[_T], subject: str) -> _T:
 def _read_fields(payload: bytes) -> dict[str, object]:
     """Return the payload's map, with every mandatory field there and exactly one map of PCRs."""
     decoded = cast("dict[object, object]", _typed(_cbor.decode(payload, "payload"), dict, "payload"))
-    for name in decoded:
-        _typed(name, str, "name of a field")
+    if not decoded.keys() <= _KNOWN:
+        for name in decoded:
+            _typed(name, str, "name of a field")
     fields = cast("dict[str, object]", decoded)
     for name in _MANDATORY:
         if fields.get(name) is None:  # null counts as absent: genuine documents write absent optional fields as null
@@ -204,7 +207,7 @@ def _read_timestamp(fields: dict[str, object]) -> datetime:
     milliseconds = _typed(fields["timestamp"], int, "timestamp")
     if not 1 <= milliseconds <= MAX_TIMESTAMP_MS:
         raise refused(Reason.DOCUMENT_TIMESTAMP, "timestamp", f"1 to {MAX_TIMESTAMP_MS} ms", f"{milliseconds} ms")
-    return _EPOCH + timedelta(milliseconds=milliseconds)
+    return _EPOCH + milliseconds * _MILLISECOND
 
 
 def _read_certificate(value: object, reason: Reason, field: str, index: int | None = None) -> bytes:
@@ -222,7 +225,7 @@ def _read_cabundle(fields: dict[str, object]) -> tuple[bytes, ...]:
     if not MIN_CABUNDLE <= len(bundle) <= MAX_CABUNDLE:
         expected = f"{MIN_CABUNDLE} to {MAX_CABUNDLE} certificates"
         raise refused(Reason.DOCUMENT_CABUNDLE, "cabundle", expected, str(len(bundle)))
-    return tuple(_read_certificate(entry, Reason.DOCUMENT_CABUNDLE, "cabundle", index) for index, entry in enumerate(bundle))
+    return tuple([_read_certificate(entry, Reason.DOCUMENT_CABUNDLE, "cabundle", index) for index, entry in enumerate(bundle)])
 
 
 def _read_optional(fields: dict[str, object], name: str) -> bytes | None:

@@ -231,13 +231,12 @@ _PCR_FIELDS: Final[dict[type[Any], tuple[tuple[int, str], ...]]] = {
 
 def pcr_rules(
     measurements: EnclaveMeasurements | NitroTpmMeasurements,
-) -> tuple[tuple[int, str, Sha384 | NotChecked], ...]:
+) -> list[tuple[int, str, Sha384 | NotChecked]]:
     """Return index, field name and rule of every PCR the set decides on."""
-    named = _PCR_FIELDS[type(measurements)]
-    return (
-        *((index, field, cast("Sha384 | NotChecked", getattr(measurements, field))) for index, field in named),
-        *((index, f"other_pcrs[{index}]", value) for index, value in measurements.other_pcrs),
-    )
+    rules = [(index, field, getattr(measurements, field)) for index, field in _PCR_FIELDS[type(measurements)]]
+    if measurements.other_pcrs:
+        rules += [(index, f"other_pcrs[{index}]", value) for index, value in measurements.other_pcrs]
+    return rules
 
 
 def _identifies(*rules: Sha384 | NotChecked) -> bool:

@@ -5,6 +5,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
 
 import forge
 from nitro_attest._ecdsa import P384_ORDER, are_in_range, is_good_signature, is_public_key
@@ -122,3 +124,33 @@ def test_only_a_named_uncompressed_p384_key_on_the_curve_is_a_key() -> None:
         ec.derive_private_key(7, ec.SECP256R1()).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
     ]
     assert [is_public_key(other) for other in others] == [False] * len(others)
+
+
+# Points with a coordinate so small that it can be written a second time, with p added to it.
+X_IS_0 = (0, 0xC306610FB0AE5A159CF45C06069F22A6C5EB3641C602D42DEA2C4B4F75550793406D80D2B91AD54F9048BD487AF1ADE1)
+Y_IS_1 = (0x2261B2BF605C22F2F3AEF6338719B2C486388AD5240719A5257315969EF01BA27F0A104C89704773A81FDABEE6AB5C78, 1)
+
+
+def _key(x: int, y: int) -> bytes:
+    return SPKI[:24] + _raw(x, y)
+
+
+def test_a_point_is_written_in_one_way() -> None:
+    """Coordinates are below p: what only equals a point modulo p is no point."""
+    for x, y in (X_IS_0, Y_IS_1):
+        assert is_public_key(_key(x, y))
+    assert not is_public_key(_key(FIELD, X_IS_0[1]))
+    assert not is_public_key(_key(Y_IS_1[0], FIELD + 1))
+
+
+@given(st.binary(min_size=48, max_size=48), st.binary(min_size=48, max_size=48), st.integers(0, 767))
+def test_the_library_sees_the_same_points_on_the_curve(x: bytes, y: bytes, bit: int) -> None:
+    """Our equation and the loader of `cryptography` agree on good keys, on other points and on one bit changed."""
+    flipped = int.from_bytes(SPKI[24:], "big") ^ 1 << bit
+    for point in (SPKI[24:], x + y, SPKI[24:72] + y, x + SPKI[72:], flipped.to_bytes(96, "big")):
+        try:
+            ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP384R1(), b"\x04" + point)
+            loaded = True
+        except ValueError:
+            loaded = False
+        assert is_public_key(SPKI[:24] + point) is loaded

@@ -6,7 +6,6 @@ import pytest
 
 from forge import BITS, CA, INTEGER, OCTETS, OID, SEQUENCE, der
 from nitro_attest import Failure, Reason, UntrustedDocumentError
-from nitro_attest._der import read_element
 from nitro_attest._extensions import Extension, Extensions, read_authority, read_extensions
 
 PLACE = "a certificate"
@@ -25,8 +24,7 @@ def _failure(call: Callable[[], object]) -> Failure:
 
 
 def _read(oid: bytes, value: bytes) -> Extensions:
-    data = der(0xA3, der(SEQUENCE, der(SEQUENCE, der(OID, oid), der(OCTETS, value))))
-    return read_extensions(data, read_element(data, 0, len(data)), PLACE)
+    return read_extensions(der(SEQUENCE, der(SEQUENCE, der(OID, oid), der(OCTETS, value))), PLACE)
 
 
 def _access(method: bytes, location: bytes = NAME) -> bytes:

@@ -254,8 +254,8 @@ def test_the_index_of_a_pcr_is_the_one_in_its_name() -> None:
         (16, "other_pcrs[16]"),
     ]
     nitro_tpm = pcr_rules(NitroTpmMeasurements(**NITRO_TPM))
-    assert nitro_tpm == (
+    assert nitro_tpm == [
         (4, "pcr4_boot_manager", ONE),
         (7, "pcr7_secure_boot", TWO),
         (12, "pcr12_command_line", Sha384.ZERO),
-    )
+    ]
