@@ -91,12 +91,14 @@ def check_chain(
     second = now.replace(microsecond=0)  # RFC 5280 4.1.2.5: both ends included, in whole seconds
     if not leaf.valid_from <= second <= leaf.valid_until:
         raise _outside_validity(chain, second)
-    if known_leaf is None:
-        if host is None:
-            check_path(root_store(cabundle[0]), chain, second)
-        else:
-            check_path(host.anchor, chain[-2:], second)
-        _remember(leaf, authorities)
+    if host is None:
+        check_path(root_store(cabundle[0]), chain, second)
+        host = KnownHost(authorities, _store(authorities[-1]), Memo(MAX_KNOWN_LEAVES))
+        _KNOWN_HOSTS.remember((authorities[0].der, *cabundle[1:]), host)  # all hosts share the bytes of one root
+        host.leaves.remember(leaf_der, leaf)
+    elif known_leaf is None:
+        check_path(host.anchor, chain[-2:], second)
+        host.leaves.remember(leaf_der, leaf)
     return TrustedLeaf(leaf.certificate.public_key, leaf.valid_until)
 
 
@@ -129,16 +131,6 @@ def _read_leaf(der: bytes, authorities: tuple[Certificate, ...]) -> KnownLeaf:
         max(member.not_before for member in chain),
         min(member.not_after for member in chain),
     )
-
-
-def _remember(leaf: KnownLeaf, authorities: tuple[Certificate, ...]) -> None:
-    """Remember what every check has just proven, from the root down."""
-    cabundle = tuple(authority.der for authority in authorities)
-    host = _KNOWN_HOSTS.recall(cabundle)
-    if host is None:
-        host = KnownHost(authorities, _store(authorities[-1]), Memo(MAX_KNOWN_LEAVES))
-        _KNOWN_HOSTS.remember(cabundle, host)
-    host.leaves.remember(leaf.certificate.der, leaf)
 
 
 def _store(anchor: Certificate) -> Store:

@@ -22,12 +22,7 @@ Element: TypeAlias = tuple[int, bytes, bytes]
 
 
 class DerError(Exception):
-    """Say that the bytes are not DER from somewhere on, and how many whole elements stand before."""
-
-    def __init__(self, whole_elements: int = 0) -> None:
-        """Keep the number."""
-        super().__init__(whole_elements)
-        self.whole_elements: Final = whole_elements
+    """Say that the bytes are not DER. One that `children` raises has as its argument how many whole elements come first."""
 
 
 def children(data: bytes) -> list[Element]:
@@ -81,4 +76,4 @@ def has_trailing_bytes(data: bytes) -> bool:
     try:
         return len(children(data)) > 1
     except DerError as exc:
-        return exc.whole_elements > 0
+        return bool(exc.args[0])

@@ -86,9 +86,9 @@ def test_every_other_encoding_is_refused(encoded: str, reason: Reason) -> None:
     assert _reason(encoded) is reason
 
 
-def _with_payload(size: int) -> bytes:
+def _with_payload(size: int, *, content: bytes = b"", signature: bytes = bytes(96)) -> bytes:
     header: dict[int, int] = {}
-    return cbor2.dumps([bytes.fromhex("a1013822"), header, bytes(size), bytes(96)])
+    return cbor2.dumps([bytes.fromhex("a1013822"), header, content or bytes(size), signature])
 
 
 def test_the_payload_has_1_to_16384_bytes() -> None:
@@ -97,6 +97,19 @@ def test_the_payload_has_1_to_16384_bytes() -> None:
     assert len(read_envelope(_with_payload(MAX_PAYLOAD_BYTES)).payload) == MAX_PAYLOAD_BYTES == 16_384
     assert _reason(_with_payload(0)) is Reason.COSE_PAYLOAD
     assert _reason(_with_payload(MAX_PAYLOAD_BYTES + 1)) is Reason.COSE_PAYLOAD
+    for size in (1, MAX_PAYLOAD_BYTES):  # good, so that the fault named is the other one
+        assert _reason(_with_payload(size, signature=bytes(95))) is Reason.COSE_SIGNATURE_LENGTH
+
+
+@pytest.mark.parametrize("size", [1, 22, 23, 24, 25, 254, 255, 256, 257, 4096])
+def test_every_shortest_length_of_a_payload(size: int) -> None:
+    """The length is within the first octet up to 23, in one more up to 255, in two more above; the signature covers it so."""
+    payload = b"\x59" * size
+    doc = forge.envelope(payload)
+    assert doc == _with_payload(size, content=payload, signature=doc[-96:])
+    envelope = read_envelope(doc)
+    assert envelope == Envelope(payload, doc[-96:])
+    check_signature(envelope, forge.public(forge.key(f"NEVER_TRUST {forge.LEAF}")))
 
 
 def test_the_whole_is_capped_before_it_is_decoded() -> None:

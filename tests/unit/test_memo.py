@@ -1,5 +1,6 @@
 """A memo holds the last facts up to its size, and a look-up changes nothing."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -48,6 +49,30 @@ def test_the_same_key_again_pushes_out_nothing() -> None:
     memo.remember(1, "newer")
     assert memo.recall(0) == "fact"
     assert memo.recall(1) == "newer"
+
+
+class Racing:
+    """Be a key that another thread takes out just before it would be taken out here: being hashed does that, once."""
+
+    overtake: Callable[[], None] | None = None
+
+    def __hash__(self) -> int:
+        """Let the other thread be first."""
+        overtake, self.overtake = self.overtake, None
+        if overtake is not None:
+            overtake()
+        return id(self)
+
+
+def test_an_entry_that_is_gone_already_is_no_error() -> None:
+    """Two threads may find the same oldest entry; only one of them takes it out."""
+    memo: Memo[Racing, str] = Memo(1)
+    oldest, newest = Racing(), Racing()
+    memo.remember(oldest, "fact")
+    oldest.overtake = lambda: memo.remember(newest, "fact")
+    memo.remember(Racing(), "fact")
+    assert memo.recall(oldest) is None
+    assert memo.recall(newest) == "fact"
 
 
 def test_threads_keep_the_bound_and_the_facts() -> None:
