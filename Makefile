@@ -137,6 +137,7 @@ fuzz: $(VENV)/all
 	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) $(FUZZ_TARGETS)
 
 mutation: $(VENV)/all
+	rm -rf mutants
 	$(BIN)/mutmut run
 	$(BIN)/python tests/mutation/score.py
 
