@@ -33,7 +33,7 @@ from nitro_attest._memo import Memo
 from timing import Subject, Timed, side_by_side, table, versions
 
 OUTPUT: Final = Path("build/bench/bench.json")
-ROUNDS: Final = 25  # of ten calls each: medians of 250
+ROUNDS: Final = 25  # of `timing.CALLS` calls each: medians of 1,000
 BURST: Final = 500  # documents that each worker verifies in one measurement of throughput
 BURSTS: Final = 9
 MEMORY_DOCUMENTS: Final = 100_000

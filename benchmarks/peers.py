@@ -21,13 +21,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 import documents
 from nitro_attest import AWS_NITRO_ROOT_G1, SignatureBackend, read_unverified
 from nitro_attest.demo import PRODUCTION_TIME
-from timing import table, versions
+from timing import CALLS, table, versions
 
 ENVIRONMENTS: Final = Path(".venv-peers")
 FOLDER: Final = Path("build/bench/peers")
 OUTPUT: Final = Path("build/bench/peers.json")
-TURNS: Final = 6
-CALLS: Final = 40  # in a turn, so medians of 240
+TURNS: Final = 6  # of `CALLS` calls each: medians of 240
 
 
 @dataclass(frozen=True)
