@@ -6,5 +6,10 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 from sybil.parsers.rest import DocTestParser
 
 pages = Sybil(parsers=[PythonCodeBlockParser()], patterns=["*.md"])
-docstrings = Sybil(parsers=[DocTestParser()], path="src", patterns=["**/*.py"], document_types={".py": PythonDocStringDocument})
+docstrings = Sybil(
+    parsers=[DocTestParser()],
+    path="src",
+    patterns=["**/*.py"],
+    document_types={".py": PythonDocStringDocument},
+)
 pytest_collect_file = (pages + docstrings).pytest()

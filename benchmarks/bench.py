@@ -1,6 +1,7 @@
 """Measure what a verdict costs, as ratios to the bare signature checks in it (`make bench`).
 
-Nothing comes in, a table and a JSON file go out. Never: a figure without its floor from the same run.
+Nothing comes in, a table and a JSON file go out. Never: a figure without its floor from the same
+run.
 """
 
 import json
@@ -27,7 +28,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import load_der_x509_certificate
 
 import documents
-from documents import BAD_ENVELOPES, BAD_PAYLOADS, BAD_SIGNATURE, FAKE_POLICY, HARDEST, NOW, refuse, verify_genuine
+from documents import (
+    BAD_ENVELOPES,
+    BAD_PAYLOADS,
+    BAD_SIGNATURE,
+    FAKE_POLICY,
+    HARDEST,
+    NOW,
+    refuse,
+    verify_genuine,
+)
 from nitro_attest import SignatureBackend, _chain, read_unverified, use_signature_backend, verify
 from nitro_attest._memo import Memo
 from timing import Subject, Timed, side_by_side, table, versions
@@ -50,11 +60,15 @@ def make_floors() -> dict[SignatureBackend, Callable[[], object]]:
     """Make the bare check of the captured document's signature by each implementation, its key loaded before."""
     protected, _, payload, raw = documents.ENVELOPE
     message = cbor2.dumps(["Signature1", protected, b"", payload])
-    signature = encode_dss_signature(int.from_bytes(raw[:48], "big"), int.from_bytes(raw[48:], "big"))
+    signature = encode_dss_signature(
+        int.from_bytes(raw[:48], "big"), int.from_bytes(raw[48:], "big")
+    )
     key = load_der_x509_certificate(read_unverified(documents.GENUINE).certificate).public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise TypeError
-    fast = EC.new_key_from_der_data(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    fast = EC.new_key_from_der_data(
+        key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    )
     if not fast.verify(sha384(message).digest(), signature):
         raise ValueError
     algorithm = ec.ECDSA(SHA384())
@@ -69,13 +83,15 @@ FLOORS: Final = make_floors()
 
 def forget() -> None:
     """Forget every chain, as a new process has."""
-    setattr(_chain, "_KNOWN_HOSTS", Memo(_chain.MAX_KNOWN_HOSTS))  # noqa: B010 - it is Final for everybody else
+    setattr(_chain, "_KNOWN_HOSTS", Memo(_chain.MAX_KNOWN_HOSTS))
 
 
 def new_leaves() -> Callable[[], object]:
     """Make a call that verifies, each time, a document of another enclave on one known host."""
     count = 2 * _chain.MAX_KNOWN_LEAVES + 1
-    issued = cycle([documents.document(number, documents.chain_of(number), NONCE) for number in range(count)])
+    issued = cycle(
+        [documents.document(number, documents.chain_of(number), NONCE) for number in range(count)]
+    )
     return lambda: verify(next(issued), FAKE_POLICY, nonce=NONCE, now=NOW)
 
 
@@ -100,13 +116,18 @@ def latency_rows(backend: SignatureBackend, timed: dict[str, Timed]) -> list[Row
         ("cold", [certificate] * 4 + [document], "1.25"),
         ("bad signature, known enclave", [document], ""),
     ]
-    return [(name, str(backend), _ms(timed[name]), f"{timed[name].ratio(*floor):.3f}", goal) for name, floor, goal in parts]
+    return [
+        (name, str(backend), _ms(timed[name]), f"{timed[name].ratio(*floor):.3f}", goal)
+        for name, floor, goal in parts
+    ]
 
 
 def measure_refusals() -> dict[str, Timed]:
     """Time the floors and the refusal of every malformed input."""
     subjects = {f"floor {name}": Subject(floor) for name, floor in FLOORS.items()}
-    subjects |= {name: Subject(refuse(doc)) for name, doc in (BAD_ENVELOPES | BAD_PAYLOADS | HARDEST).items()}
+    subjects |= {
+        name: Subject(refuse(doc)) for name, doc in (BAD_ENVELOPES | BAD_PAYLOADS | HARDEST).items()
+    }
     return side_by_side(subjects, ROUNDS)
 
 
@@ -119,7 +140,10 @@ def refusal_rows(timed: dict[str, Timed]) -> list[Row]:
         ("built to be slow", HARDEST, ""),
     ):
         for name in group:
-            shares = [f"{100 * timed[name].ratio(timed[f'floor {backend}']):.2f} %" for backend in SignatureBackend]
+            shares = [
+                f"{100 * timed[name].ratio(timed[f'floor {backend}']):.2f} %"
+                for backend in SignatureBackend
+            ]
             rows.append((f"{kind}: {name}", refuse(group[name])(), _ms(timed[name]), *shares, goal))
     return rows
 
@@ -157,7 +181,10 @@ def measure_throughput() -> dict[str, float]:
     """Measure two threads and two processes against one, for whole verdicts and for bare checks."""
     found: dict[str, float] = {}
     for backend in SignatureBackend:
-        with ThreadPoolExecutor(2) as threads, ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
+        with (
+            ThreadPoolExecutor(2) as threads,
+            ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes,
+        ):
             for kind, pool in (("threads", threads), ("processes", processes)):
                 found[f"two {kind}, {backend}"] = scaling(pool, backend, "")
                 found[f"two {kind}, {backend}, bare checks"] = scaling(pool, backend, "floor")
@@ -167,8 +194,14 @@ def measure_throughput() -> dict[str, float]:
 def measure_memory() -> dict[str, float]:
     """Verify distinct documents of 1,200 enclaves on 300 hosts; return megabytes after the first 10,000 and after all."""
     use_signature_backend(AWS_LC)
-    hosts = [NOW.replace(hour=hour, day=day, minute=0) for day in range(4, 17) for hour in range(24)]
-    chains = [(number, at, documents.chain_of(number, at)) for number in range(4) for at in hosts[: MEMORY_CHAINS // 4]]
+    hosts = [
+        NOW.replace(hour=hour, day=day, minute=0) for day in range(4, 17) for hour in range(24)
+    ]
+    chains = [
+        (number, at, documents.chain_of(number, at))
+        for number in range(4)
+        for at in hosts[: MEMORY_CHAINS // 4]
+    ]
     found = {"documents": float(MEMORY_DOCUMENTS)}
     for count, (number, at, chain) in zip(range(MEMORY_DOCUMENTS), cycle(chains), strict=False):
         nonce = count.to_bytes(16, "big")
@@ -179,18 +212,24 @@ def measure_memory() -> dict[str, float]:
 
 
 def _resident() -> float:
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    return (
+        int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        * os.sysconf("SC_PAGE_SIZE")
+        / 1e6
+    )
 
 
 def measure_import() -> dict[str, float]:
     """Measure the seconds that the import takes in a new process, against that of what it needs."""
     times: dict[str, list[float]] = {"nitro_attest": [], "cryptography.x509, cbor2": []}
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment = {
+        name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+    }
     for _ in range(IMPORTS):
         for modules, found in times.items():
             code = f"import time; started = time.perf_counter(); import {modules}; print(time.perf_counter() - started)"
             command = [sys.executable, "-c", code]
-            done = subprocess.run(command, capture_output=True, check=True, env=environment)  # noqa: S603 - our own code
+            done = subprocess.run(command, capture_output=True, check=True, env=environment)
             found.append(float(done.stdout))
     return {modules: statistics.median(found[1:]) for modules, found in times.items()}
 
@@ -207,25 +246,44 @@ def main() -> None:
     rows: list[Row] = []
     for backend in SignatureBackend:
         timed = measure_latency(backend)
-        rows += [(name, str(backend), _ms(timed[name]), "1", "") for name in timed if name == f"floor {backend}"]
+        rows += [
+            (name, str(backend), _ms(timed[name]), "1", "")
+            for name in timed
+            if name == f"floor {backend}"
+        ]
         rows += latency_rows(backend, timed)
     _show(results, ("verdict", "backend", "ms", "to its floors", "at most"), rows)
     refusals = refusal_rows(measure_refusals())
     _show(
-        results, ("refused", "reason", "ms", *(f"of a floor, {backend}" for backend in SignatureBackend), "at most"), refusals
+        results,
+        (
+            "refused",
+            "reason",
+            "ms",
+            *(f"of a floor, {backend}" for backend in SignatureBackend),
+            "at most",
+        ),
+        refusals,
     )
     throughput = measure_throughput()
-    _show(results, ("throughput", "times one"), [(name, f"{gain:.2f}") for name, gain in throughput.items()])
+    _show(
+        results,
+        ("throughput", "times one"),
+        [(name, f"{gain:.2f}") for name, gain in throughput.items()],
+    )
     imports = measure_import()
     ours, base = imports.values()
     _show(
         results,
         ("import", "ms"),
-        [(name, f"{1000 * took:.1f}") for name, took in imports.items()] + [("ratio", f"{ours / base:.2f}")],
+        [(name, f"{1000 * took:.1f}") for name, took in imports.items()]
+        + [("ratio", f"{ours / base:.2f}")],
     )
     if "--without-memory" not in sys.argv:
         memory = measure_memory()
-        _show(results, ("memory", "value"), [(name, f"{value:.1f}") for name, value in memory.items()])
+        _show(
+            results, ("memory", "value"), [(name, f"{value:.1f}") for name, value in memory.items()]
+        )
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     OUTPUT.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print(f"written to {OUTPUT}")

@@ -1,6 +1,7 @@
 """Make what is verified: a captured document, documents of many enclaves, and input that is refused.
 
-Numbers come in, documents and the calls that verify them go out. Never: a key of AWS, or a verdict that is not looked at.
+Numbers come in, documents and the calls that verify them go out. Never: a key of AWS, or a verdict
+that is not looked at.
 """
 
 from collections.abc import Callable
@@ -114,6 +115,8 @@ BAD_PAYLOADS: Final = {
 HARDEST: Final = {
     "20 kB of empty arrays": b"\x9f" + b"\x80" * 20_000 + b"\x1f",
     "16 kB of numbers": _with_payload(b"\x9f" + bytes(16_000) + b"\xff"),
-    "16 kB of fields": _with_payload(b"\xbf" + b"".join(cbor2.dumps(n) + b"\0" for n in range(4000)) + b"\x00\x00\xff"),
+    "16 kB of fields": _with_payload(
+        b"\xbf" + b"".join(cbor2.dumps(n) + b"\0" for n in range(4000)) + b"\x00\x00\xff"
+    ),
 }
 BAD_SIGNATURE: Final = GENUINE[:-1] + bytes([GENUINE[-1] ^ 1])

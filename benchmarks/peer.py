@@ -1,7 +1,8 @@
 """Time one verifier on one genuine document, inside that verifier's own environment; peers.py starts it.
 
-The verifier's name, a folder and a number of calls come in; one line of JSON with the time of each call goes out. Never: a time
-for a verifier that does not accept the document, or that accepts it with its signature changed.
+The verifier's name, a folder and a number of calls come in; one line of JSON with the time of each
+call goes out. Never: a time for a verifier that does not accept the document, or that accepts it
+with its signature changed.
 """
 
 import base64
@@ -15,7 +16,7 @@ from typing import Any
 
 FOLDER = Path(sys.argv[2])
 ABOUT: dict[str, Any] = json.loads((FOLDER / "about.json").read_text(encoding="utf-8"))
-NOW = datetime.fromtimestamp(ABOUT["now"], timezone.utc)  # noqa: UP017 - a peer may need an old Python
+NOW = datetime.fromtimestamp(ABOUT["now"], timezone.utc)
 PCRS: dict[str, str] = ABOUT["pcrs"]
 Call = Callable[[bytes], object]
 
@@ -92,7 +93,7 @@ def nitro_attest() -> Call:
 
     def call(doc: bytes) -> object:
         if memory == "cold":
-            setattr(_chain, "_KNOWN_HOSTS", Memo(_chain.MAX_KNOWN_HOSTS))  # noqa: B010 - it is Final for everybody else
+            setattr(_chain, "_KNOWN_HOSTS", Memo(_chain.MAX_KNOWN_HOSTS))
         return verify(doc, POLICY, now=NOW)
 
     return call
@@ -110,7 +111,7 @@ def refuses(call: Call, doc: bytes) -> bool:
     """Say whether a document is refused, by whatever exception the verifier has for it."""
     try:
         call(doc)
-    except Exception:  # noqa: BLE001 - each peer has its own
+    except Exception:
         return True
     return False
 

@@ -1,7 +1,8 @@
 """Compare with other verifiers on one genuine document, each in its own environment (`make bench-peers`).
 
-Nothing comes in, a table and a JSON file go out. Environments are made in .venv-peers from the package registry. All run under
-libfaketime, because some can't be told the time; it leaves the clock of the measurement alone. The verifiers take turns.
+Nothing comes in, a table and a JSON file go out. Environments are made in .venv-peers from the
+package registry. All run under libfaketime, because some can't be told the time; it leaves the
+clock of the measurement alone. The verifiers take turns.
 """
 
 import json
@@ -45,16 +46,25 @@ class Peer:
 PEERS: Final = (
     Peer("epsilon-attestation-verifier==1.1.0", "signature, chain to a root from a file, PCR0-2"),
     Peer("attested-relay==0.2.0a4", "signature, chain, PCR0, age; only the part for any document"),
-    Peer("evervault-attestation-bindings==0.5.0", "signature, chain; stops at its rule for public_key, before PCRs"),
+    Peer(
+        "evervault-attestation-bindings==0.5.0",
+        "signature, chain; stops at its rule for public_key, before PCRs",
+    ),
     Peer("pycape==3.1.1", "signature, chain, PCR0, 1, 2 and 8"),
 )
-OURS: Final = tuple(f"nitro-attest, {memory} {backend}" for memory in ("warm", "cold") for backend in SignatureBackend)
+OURS: Final = tuple(
+    f"nitro-attest, {memory} {backend}"
+    for memory in ("warm", "cold")
+    for backend in SignatureBackend
+)
 
 
 def prepare() -> None:
     """Write what every verifier is given."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    pcrs = {str(index): value.hex() for index, value in read_unverified(documents.GENUINE).pcrs.items()}
+    pcrs = {
+        str(index): value.hex() for index, value in read_unverified(documents.GENUINE).pcrs.items()
+    }
     about = {"now": PRODUCTION_TIME.timestamp(), "pcrs": pcrs}
     (FOLDER / "about.json").write_text(json.dumps(about), encoding="utf-8")
     (FOLDER / "doc.cbor").write_bytes(documents.GENUINE)
@@ -78,7 +88,7 @@ def install(peer: Peer) -> str | None:
             "install",
             peer.requirement,
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed requirements
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             return done.stderr.strip().splitlines()[-1]
         (folder / "installed").touch()
@@ -98,7 +108,7 @@ def take_turn(python: str, name: str) -> list[float] | str:
         str(CALLS),
     ]
     environment = os.environ | {"TZ": "UTC", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-    done = subprocess.run(faked, capture_output=True, text=True, check=False, env=environment)  # noqa: S603 - fixed commands
+    done = subprocess.run(faked, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         return done.stderr.strip().splitlines()[-1]
     times: list[float] = json.loads(done.stdout.splitlines()[-1])
@@ -136,15 +146,34 @@ def report(turns: dict[str, list[float]], samples: dict[str, int], failed: dict[
     print("\n".join(f"{name}: {value}" for name, value in about.items()), "\n")
     checks = dict.fromkeys(OURS, "all of verify, under a policy that pins PCR0, 1, 2, 3 and 8")
     checks |= {peer.name: peer.checks for peer in PEERS}
-    header = ("verifier", "ms", *(f"to {name.removeprefix('nitro-attest, ')}" for name in OURS), "checks made")
+    header = (
+        "verifier",
+        "ms",
+        *(f"to {name.removeprefix('nitro-attest, ')}" for name in OURS),
+        "checks made",
+    )
     rows: list[tuple[str, ...]] = []
     for name, medians in turns.items():
         if name in failed:
             rows.append((name, "-", *("-" for _ in OURS), f"failed: {failed[name]}"))
             continue
-        ratios = [statistics.median(own / base for own, base in zip(medians, turns[ours], strict=True)) for ours in OURS]
-        rows.append((name, f"{statistics.median(medians) / 1000:.3f}", *(f"{ratio:.2f}" for ratio in ratios), checks[name]))
-    rows += [(name, "-", *("-" for _ in OURS), f"failed: {why}") for name, why in failed.items() if name not in turns]
+        ratios = [
+            statistics.median(own / base for own, base in zip(medians, turns[ours], strict=True))
+            for ours in OURS
+        ]
+        rows.append(
+            (
+                name,
+                f"{statistics.median(medians) / 1000:.3f}",
+                *(f"{ratio:.2f}" for ratio in ratios),
+                checks[name],
+            )
+        )
+    rows += [
+        (name, "-", *("-" for _ in OURS), f"failed: {why}")
+        for name, why in failed.items()
+        if name not in turns
+    ]
     print(table(header, rows))
     results: dict[str, object] = {
         "about": about,

@@ -1,8 +1,9 @@
 """Time calls side by side.
 
-Subjects come in, medians and ratios go out. Subjects take turns in rounds, so that what else the machine does falls on all of
-them; a ratio is the median of the rounds' own ratios. What is measured is the processor time of the calling thread, which
-is the time on the clock when nothing else runs. Never: a mean, or the time of what prepares a call.
+Subjects come in, medians and ratios go out. Subjects take turns in rounds, so that what else the
+machine does falls on all of them; a ratio is the median of the rounds' own ratios. What is measured
+is the processor time of the calling thread, which is the time on the clock when nothing else runs.
+Never: a mean, or the time of what prepares a call.
 """
 
 import importlib.metadata
@@ -71,7 +72,7 @@ def _time(subject: Subject) -> float:
 
 def versions(*packages: str) -> dict[str, str]:
     """Return the versions of what is measured and of what it is measured on."""
-    from cryptography.hazmat.backends.openssl.backend import backend  # noqa: PLC0415 - peers' environments have no such thing
+    from cryptography.hazmat.backends.openssl.backend import backend
 
     found = {"python": platform.python_version(), "openssl": backend.openssl_version_text()}
     found |= {package: importlib.metadata.version(package) for package in packages}
@@ -80,7 +81,10 @@ def versions(*packages: str) -> dict[str, str]:
 
 def machine() -> dict[str, str]:
     """Return the processor, its cores, and how busy it was."""
-    model = next((line for line in _read("/proc/cpuinfo").splitlines() if line.startswith("model name")), ": unknown")
+    model = next(
+        (line for line in _read("/proc/cpuinfo").splitlines() if line.startswith("model name")),
+        ": unknown",
+    )
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     return {
         "processor": f"{model.partition(': ')[2]}, {os.cpu_count()} cores",
@@ -97,4 +101,7 @@ def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     """Lay a table out in columns."""
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     lines = (header, tuple("-" * width for width in widths), *rows)
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )

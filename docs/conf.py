@@ -1,11 +1,11 @@
-# ruff: noqa: INP001 - Sphinx reads this file by its path
+
 """Build the documentation with Sphinx: Markdown pages in, HTML out. Nothing is fetched from the network."""
 
 from importlib.metadata import version as installed_version
 
 project = "nitro-attest"
 author = "the nitro-attest authors"
-copyright = author  # noqa: A001 - the name Sphinx reads
+copyright = author
 version = release = installed_version("nitro-attest")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]

@@ -1,7 +1,8 @@
 """Offer the fake Nitro to pytest: the fixtures `fake_nitro` and `nitro_fault`.
 
-pytest loads this module by its entry point in every run where nitro-attest is installed, so it imports nothing of nitro_attest
-until a test asks for a fixture. It is not part of the package: importing nitro_attest never imports pytest.
+pytest loads this module by its entry point in every run where nitro-attest is installed, so it
+imports nothing of nitro_attest until a test asks for a fixture. It is not part of the package:
+importing nitro_attest never imports pytest.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class MakeFault(Protocol):
 @pytest.fixture
 def fake_nitro() -> FakeNitro:
     """Return a fake Nitro with a root of its own, whose documents are made at the time the test begins."""
-    from nitro_attest.testing import FakeNitro  # noqa: PLC0415 - see the module's first lines
+    from nitro_attest.testing import FakeNitro
 
     return FakeNitro()
 
@@ -43,7 +44,7 @@ def fake_nitro() -> FakeNitro:
 @pytest.fixture
 def nitro_fault(fake_nitro: FakeNitro, nitro_fault_name: str) -> MakeFault:
     """Return what makes one faulty document of an enclave; a test that asks for this runs once for every fault."""
-    from nitro_attest.testing import Faults  # noqa: PLC0415 - see the module's first lines
+    from nitro_attest.testing import Faults
 
     def make(
         *,
@@ -52,7 +53,9 @@ def nitro_fault(fake_nitro: FakeNitro, nitro_fault_name: str) -> MakeFault:
         user_data: bytes | None = None,
         pcrs: Mapping[int, bytes] | None = None,
     ) -> FaultyDocument:
-        faults = Faults(fake=fake_nitro, nonce=nonce, public_key=public_key, user_data=user_data, pcrs=pcrs)
+        faults = Faults(
+            fake=fake_nitro, nonce=nonce, public_key=public_key, user_data=user_data, pcrs=pcrs
+        )
         return faults.named(nitro_fault_name)
 
     return make
@@ -61,7 +64,7 @@ def nitro_fault(fake_nitro: FakeNitro, nitro_fault_name: str) -> MakeFault:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test with `nitro_fault` once for every fault."""
     if "nitro_fault_name" in metafunc.fixturenames:
-        from nitro_attest import DocumentKind  # noqa: PLC0415 - see the module's first lines
-        from nitro_attest.testing import FAULTS  # noqa: PLC0415 - see the module's first lines
+        from nitro_attest import DocumentKind
+        from nitro_attest.testing import FAULTS
 
         metafunc.parametrize("nitro_fault_name", FAULTS[DocumentKind.ENCLAVE])

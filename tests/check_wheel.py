@@ -23,16 +23,28 @@ def main(dist: Path) -> int:
     (wheel,) = dist.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     missing = [name for name in NEEDED if name not in names]
-    strangers = [name for name in names if not name.startswith(("nitro_attest", "pytest_nitro_attest.py"))]
+    strangers = [
+        name for name in names if not name.startswith(("nitro_attest", "pytest_nitro_attest.py"))
+    ]
     if missing or strangers or not wheel.name.endswith("-py3-none-any.whl"):
         print(f"{wheel.name}: missing {missing}, not ours {strangers}")
         return 1
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         python = Path(folder) / "bin" / "python"
-        install: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel]
-        subprocess.run(install, check=True)  # noqa: S603 - our own wheel
-        subprocess.run([python, "-m", "nitro_attest.demo"], check=True, stdout=subprocess.DEVNULL, cwd=folder)  # noqa: S603 - our own wheel
+        install: list[str | Path] = [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            wheel,
+        ]
+        subprocess.run(install, check=True)
+        subprocess.run(
+            [python, "-m", "nitro_attest.demo"], check=True, stdout=subprocess.DEVNULL, cwd=folder
+        )
     print(f"{wheel.name}: pure Python, typed, {len(names)} files, the demonstration runs from it")
     return 0
 

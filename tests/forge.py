@@ -1,6 +1,7 @@
 """A forge for chains and documents with any one fault: every certificate is a record of raw DER parts that a test may replace.
 
-All keys are made here from fixed numbers and named NEVER_TRUST; nothing made here verifies under a root of AWS.
+All keys are made here from fixed numbers and named NEVER_TRUST; nothing made here verifies under a
+root of AWS.
 """
 
 import hashlib
@@ -22,7 +23,16 @@ MODULE_ID = "i-0fa4e0fa4e0fa4e0f-enc0fa4e0fa4e0fa4e0"
 LEAF = 4
 AUTHORITIES = ("NEVER.TRUST root", "regional", "zonal", "instance")
 
-SEQUENCE, SET, INTEGER, BOOLEAN, OCTETS, BITS, OID, UTF8 = 0x30, 0x31, 0x02, 0x01, 0x04, 0x03, 0x06, 0x0C
+SEQUENCE, SET, INTEGER, BOOLEAN, OCTETS, BITS, OID, UTF8 = (
+    0x30,
+    0x31,
+    0x02,
+    0x01,
+    0x04,
+    0x03,
+    0x06,
+    0x0C,
+)
 PRINTABLE = 0x13
 ECDSA_WITH_SHA384 = bytes.fromhex("300a06082a8648ce3d040303")
 ECDSA_WITH_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
@@ -35,7 +45,13 @@ def der(tag: int, *parts: bytes) -> bytes:
     """Encode one DER element."""
     content = b"".join(parts)
     size = len(content)
-    length = bytes([size]) if size < 0x80 else bytes([0x81, size]) if size < 0x100 else b"\x82" + size.to_bytes(2, "big")
+    length = (
+        bytes([size])
+        if size < 0x80
+        else bytes([0x81, size])
+        if size < 0x100
+        else b"\x82" + size.to_bytes(2, "big")
+    )
     return bytes([tag]) + length + content
 
 
@@ -46,7 +62,10 @@ def integer(value: int) -> bytes:
 
 def name(common_name: str, string: int = UTF8) -> bytes:
     """Encode a subject of one common name."""
-    return der(SEQUENCE, der(SET, der(SEQUENCE, bytes.fromhex("0603550403"), der(string, common_name.encode()))))
+    return der(
+        SEQUENCE,
+        der(SET, der(SEQUENCE, bytes.fromhex("0603550403"), der(string, common_name.encode()))),
+    )
 
 
 def time(at: datetime) -> bytes:
@@ -82,7 +101,9 @@ AUTHORITY_USAGE = key_usage(DIGITAL_SIGNATURE | KEY_CERT_SIGN | CRL_SIGN)
 @cache
 def key(label: str) -> ec.EllipticCurvePrivateKey:
     """Make a P-384 key from its label alone: NEVER_TRUST it."""
-    return ec.derive_private_key(int.from_bytes(hashlib.sha256(label.encode()).digest(), "big"), ec.SECP384R1())
+    return ec.derive_private_key(
+        int.from_bytes(hashlib.sha256(label.encode()).digest(), "big"), ec.SECP384R1()
+    )
 
 
 def public(private: ec.EllipticCurvePrivateKey) -> bytes:
@@ -113,7 +134,15 @@ class Spec:
         """Assemble and sign the certificate."""
         validity = der(SEQUENCE, self.not_before, self.not_after)
         extensions = der(0xA3, der(SEQUENCE, *self.extensions)) if self.extensions else b""
-        fields = (self.version, self.serial, self.algorithm, self.issuer, validity, self.subject, self.public_key)
+        fields = (
+            self.version,
+            self.serial,
+            self.algorithm,
+            self.issuer,
+            validity,
+            self.subject,
+            self.public_key,
+        )
         tbs = der(SEQUENCE, *fields, self.after_key, extensions)
         made = self.signature(self.signer.sign(tbs, ec.ECDSA(SHA384(), deterministic_signing=True)))
         return der(SEQUENCE, tbs, self.outer_algorithm, der(BITS, bytes([self.unused_bits]), made))
@@ -125,9 +154,21 @@ def specs(module_id: str = MODULE_ID, now: datetime = NOW) -> list[Spec]:
     keys = [key(f"NEVER_TRUST {place}") for place in range(5)]
     profile = [
         (timedelta(days=2000), timedelta(days=8000), (basic_constraints(CA), AUTHORITY_USAGE)),
-        (timedelta(days=2), timedelta(days=18), (basic_constraints(CA, integer(2)), AUTHORITY_USAGE)),
-        (timedelta(days=1), timedelta(days=5), (basic_constraints(CA, integer(1)), AUTHORITY_USAGE)),
-        (timedelta(hours=1), timedelta(hours=23), (basic_constraints(CA, integer(0)), key_usage(KEY_CERT_SIGN))),
+        (
+            timedelta(days=2),
+            timedelta(days=18),
+            (basic_constraints(CA, integer(2)), AUTHORITY_USAGE),
+        ),
+        (
+            timedelta(days=1),
+            timedelta(days=5),
+            (basic_constraints(CA, integer(1)), AUTHORITY_USAGE),
+        ),
+        (
+            timedelta(hours=1),
+            timedelta(hours=23),
+            (basic_constraints(CA, integer(0)), key_usage(KEY_CERT_SIGN)),
+        ),
         (timedelta(minutes=1), timedelta(hours=2), (basic_constraints(), LEAF_USAGE)),
     ]
     return [
@@ -144,10 +185,15 @@ def specs(module_id: str = MODULE_ID, now: datetime = NOW) -> list[Spec]:
     ]
 
 
-def chain(edits: Mapping[int, Edit] | None = None, *, module_id: str = MODULE_ID, now: datetime = NOW) -> list[bytes]:
+def chain(
+    edits: Mapping[int, Edit] | None = None, *, module_id: str = MODULE_ID, now: datetime = NOW
+) -> list[bytes]:
     """Encode the five certificates, some of them edited; index 4 is the leaf."""
     edited = edits or {}
-    return [edited.get(place, replace)(spec).encode() for place, spec in enumerate(specs(module_id, now))]
+    return [
+        edited.get(place, replace)(spec).encode()
+        for place, spec in enumerate(specs(module_id, now))
+    ]
 
 
 def swap(**parts: object) -> Edit:
@@ -157,7 +203,9 @@ def swap(**parts: object) -> Edit:
 
 def anchor(root: bytes) -> TrustAnchor:
     """Make the trust anchor for a chain's root."""
-    return TrustAnchor(name="NEVER_TRUST root", certificate=root, sha256=hashlib.sha256(root).hexdigest())
+    return TrustAnchor(
+        name="NEVER_TRUST root", certificate=root, sha256=hashlib.sha256(root).hexdigest()
+    )
 
 
 def payload(certificates: list[bytes], **fields: object) -> dict[str, object]:
@@ -178,19 +226,25 @@ def payload(certificates: list[bytes], **fields: object) -> dict[str, object]:
 
 def signature_of(message: bytes) -> bytes:
     """Sign any bytes with the leaf's key, as r || s."""
-    r, s = decode_dss_signature(key(f"NEVER_TRUST {LEAF}").sign(message, ec.ECDSA(SHA384(), deterministic_signing=True)))
+    r, s = decode_dss_signature(
+        key(f"NEVER_TRUST {LEAF}").sign(message, ec.ECDSA(SHA384(), deterministic_signing=True))
+    )
     return r.to_bytes(48, "big") + s.to_bytes(48, "big")
 
 
 def signature(message_payload: bytes) -> bytes:
     """Sign a payload as COSE_Sign1 does."""
-    return signature_of(cbor2.dumps(["Signature1", bytes.fromhex("a1013822"), b"", message_payload]))
+    return signature_of(
+        cbor2.dumps(["Signature1", bytes.fromhex("a1013822"), b"", message_payload])
+    )
 
 
 def envelope(message_payload: bytes) -> bytes:
     """Put a payload into a signed envelope, untagged."""
     protected: dict[int, int] = {}
-    return cbor2.dumps([bytes.fromhex("a1013822"), protected, message_payload, signature(message_payload)])
+    return cbor2.dumps(
+        [bytes.fromhex("a1013822"), protected, message_payload, signature(message_payload)]
+    )
 
 
 def document(fields: Mapping[str, object]) -> bytes:

@@ -33,9 +33,15 @@ from nitro_attest.testing import FakeNitro
 
 FAKE: Final = FakeNitro(seed=b"generated policies, never trust")
 
-DIGESTS: Final = tuple(Sha384(bytes([first]) + bytes(46) + b"\x0f") for first in (0x00, 0x11, 0xAB, 0xFF))
-_letters = st.characters(categories=("L", "M", "N", "P", "S"))  # what is printable, but for the space
-texts: st.SearchStrategy[str] = st.tuples(_letters, st.text(_letters | st.just(" "), max_size=20)).map("".join)
+DIGESTS: Final = tuple(
+    Sha384(bytes([first]) + bytes(46) + b"\x0f") for first in (0x00, 0x11, 0xAB, 0xFF)
+)
+_letters = st.characters(
+    categories=("L", "M", "N", "P", "S")
+)  # what is printable, but for the space
+texts: st.SearchStrategy[str] = st.tuples(
+    _letters, st.text(_letters | st.just(" "), max_size=20)
+).map("".join)
 nonzero_digests = st.sampled_from(DIGESTS)
 digests = st.sampled_from((*DIGESTS, Sha384.ZERO))
 waivers = st.builds(NotChecked, texts)
@@ -46,7 +52,9 @@ anchors: st.SearchStrategy[TrustAnchor] = st.sampled_from(
 
 def _others(*named: int) -> st.SearchStrategy[tuple[tuple[int, Sha384], ...]]:
     free = [index for index in range(32) if index not in named]
-    return st.lists(st.tuples(st.sampled_from(free), digests), max_size=3, unique_by=lambda pair: pair[0]).map(tuple)
+    return st.lists(
+        st.tuples(st.sampled_from(free), digests), max_size=3, unique_by=lambda pair: pair[0]
+    ).map(tuple)
 
 
 @st.composite
@@ -62,7 +70,9 @@ def enclave_sets(draw: st.DrawFn) -> EnclaveMeasurements:
         "pcr8_signing_certificate": draw(digests | waivers),
     }
     rules[pinned] = draw(nonzero_digests)
-    return EnclaveMeasurements(label=draw(texts), other_pcrs=draw(_others(0, 1, 2, 3, 4, 8)), **rules)
+    return EnclaveMeasurements(
+        label=draw(texts), other_pcrs=draw(_others(0, 1, 2, 3, 4, 8)), **rules
+    )
 
 
 @st.composite
@@ -81,9 +91,14 @@ def nitro_tpm_sets(draw: st.DrawFn) -> NitroTpmMeasurements:
 any_enclave_sets: st.SearchStrategy[Measurements] = (
     enclave_sets() | st.builds(AnyEnclave, texts) | st.builds(DebugEnclave, texts)
 )
-any_nitro_tpm_sets: st.SearchStrategy[Measurements] = nitro_tpm_sets() | st.builds(AnyNitroTpm, texts)
+any_nitro_tpm_sets: st.SearchStrategy[Measurements] = nitro_tpm_sets() | st.builds(
+    AnyNitroTpm, texts
+)
 field_rules: st.SearchStrategy[FieldRule] = (
-    st.builds(Equals, st.binary(max_size=40) | st.just(bytes(1024))) | st.just(Present()) | st.just(Absent()) | waivers
+    st.builds(Equals, st.binary(max_size=40) | st.just(bytes(1024)))
+    | st.just(Present())
+    | st.just(Absent())
+    | waivers
 )
 positive = st.timedeltas(min_value=timedelta(microseconds=1), max_value=timedelta.max)
 not_negative = st.timedeltas(min_value=timedelta(), max_value=timedelta.max)
@@ -105,4 +120,6 @@ def policies_of(sets: st.SearchStrategy[Measurements]) -> st.SearchStrategy[Poli
     )
 
 
-policies: st.SearchStrategy[Policy] = policies_of(any_enclave_sets) | policies_of(any_nitro_tpm_sets)
+policies: st.SearchStrategy[Policy] = policies_of(any_enclave_sets) | policies_of(
+    any_nitro_tpm_sets
+)

@@ -57,7 +57,7 @@ def policy_for(
     )
 
 
-def _measurements(kind: str, debug: bool, payload: dict[str, Any]) -> Measurements:  # noqa: FBT001 - an index entry's field
+def _measurements(kind: str, debug: bool, payload: dict[str, Any]) -> Measurements:
     if debug:
         return DebugEnclave("captured in debug mode")
     if kind == "nitrotpm":

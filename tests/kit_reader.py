@@ -1,6 +1,7 @@
 """Read the vectors of tests/vectors, strictly: a key that is unknown or missing fails.
 
-A file comes in, a `Vector` goes out with the document, the policy and the expected verdict. Nothing here decides.
+A file comes in, a `Vector` goes out with the document, the policy and the expected verdict. Nothing
+here decides.
 """
 
 import hashlib
@@ -45,7 +46,11 @@ ANYTHING: Final[Mapping[str, Measurements]] = {
     "debug_enclave": DebugEnclave("the vector says so"),
     "any_nitrotpm": AnyNitroTpm("the vector says so"),
 }
-RULES: Final[Mapping[str, FieldRule]] = {"present": Present(), "absent": Absent(), "not_checked": WAIVED}
+RULES: Final[Mapping[str, FieldRule]] = {
+    "present": Present(),
+    "absent": Absent(),
+    "not_checked": WAIVED,
+}
 
 Json = Mapping[str, object]
 
@@ -88,10 +93,13 @@ def read_vector(path: Path) -> Vector:
     """Read one vector.
 
     Raises:
-        ValueError: A key is unknown or missing, or a value has another form than the kit's README gives it.
+        ValueError: A key is unknown or missing, or a value has another form than the kit's README
+            gives it.
 
     """
-    parts = _exactly(read_json(path), "id description effect rule refs doc anchor policy nonce now expect")
+    parts = _exactly(
+        read_json(path), "id description effect rule refs doc anchor policy nonce now expect"
+    )
     nonce = parts["nonce"]
     return Vector(
         id=_text(parts["id"]),
@@ -145,7 +153,10 @@ def _policy(parts: Json, anchor: TrustAnchor) -> Policy:
     _exactly(parts, "measurements freshness public_key user_data unknown_fields")
     unknown_fields: Mapping[str, Absent | NotChecked] = {"refused": Absent(), "allowed": WAIVED}
     return Policy(
-        measurements=tuple(_measurements(cast("Json", item)) for item in cast("list[object]", parts["measurements"])),
+        measurements=tuple(
+            _measurements(cast("Json", item))
+            for item in cast("list[object]", parts["measurements"])
+        ),
         freshness=_freshness(cast("Json", parts["freshness"])),
         public_key=_rule(cast("Json", parts["public_key"])),
         user_data=_rule(cast("Json", parts["user_data"])),
@@ -184,16 +195,24 @@ def _measurements(parts: Json) -> Measurements:
 
 def _pcrs(parts: Json) -> dict[int, Sha384]:
     _exactly(parts, "kind label pcrs")
-    return {int(index): Sha384.fromhex(_text(value)) for index, value in cast("Json", parts["pcrs"]).items()}
+    return {
+        int(index): Sha384.fromhex(_text(value))
+        for index, value in cast("Json", parts["pcrs"]).items()
+    }
 
 
 def _freshness(parts: Json) -> Freshness:
     _exactly(parts, "kind max_age_ms max_clock_skew_ms")
-    max_age, max_clock_skew = (timedelta(milliseconds=cast("int", parts[name])) for name in ("max_age_ms", "max_clock_skew_ms"))
+    max_age, max_clock_skew = (
+        timedelta(milliseconds=cast("int", parts[name]))
+        for name in ("max_age_ms", "max_clock_skew_ms")
+    )
     if parts["kind"] == "fresh_nonce":
         return FreshNonce(max_age=max_age, max_clock_skew=max_clock_skew)
     if parts["kind"] == "timestamp_only":
-        return TimestampOnly(because="the vector says so", max_age=max_age, max_clock_skew=max_clock_skew)
+        return TimestampOnly(
+            because="the vector says so", max_age=max_age, max_clock_skew=max_clock_skew
+        )
     raise ValueError(parts["kind"])
 
 

@@ -8,10 +8,24 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "nitro_attest"
 CORE = [
-    *("errors", "_cbor", "_der", "_ecdsa", "_cose", "_extensions", "_certificate", "roots", "document", "_chain", "_memo"),
+    *(
+        "errors",
+        "_cbor",
+        "_der",
+        "_ecdsa",
+        "_cose",
+        "_extensions",
+        "_certificate",
+        "roots",
+        "document",
+        "_chain",
+        "_memo",
+    ),
     *("measurements", "policy", "result", "_appraise", "_verifier", "__init__"),
 ]
-modules = pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
+modules = pytest.mark.parametrize(
+    "path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE))
+)
 
 
 def _code_lines(path: Path) -> int:
@@ -20,10 +34,18 @@ def _code_lines(path: Path) -> int:
     tree = ast.parse(text)
     prose: set[int] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        if (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, str)
+        ):
             prose.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     lines = enumerate(text.splitlines(), start=1)
-    return sum(1 for number, line in lines if line.strip() and not line.strip().startswith("#") and number not in prose)
+    return sum(
+        1
+        for number, line in lines
+        if line.strip() and not line.strip().startswith("#") and number not in prose
+    )
 
 
 def test_the_core_is_small() -> None:
@@ -40,14 +62,20 @@ def test_no_file_is_long(path: Path) -> None:
 def test_verify_is_its_steps_and_nothing_else() -> None:
     """The function itself has under 40 lines without its docstring."""
     tree = ast.parse((SOURCE / "_verifier.py").read_text(encoding="utf-8"))
-    (verify,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "verify")
+    (verify,) = (
+        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "verify"
+    )
     assert (verify.end_lineno or 0) - (verify.body[0].end_lineno or 0) < 40
 
 
 @modules
 def test_checks_are_never_asserts(path: Path) -> None:
     """`python -O` would strip them."""
-    assert not [node.lineno for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Assert)]
+    assert not [
+        node.lineno
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Assert)
+    ]
 
 
 @modules
@@ -60,8 +88,32 @@ def test_no_room_is_called_a_drawer(path: Path) -> None:
 def test_the_core_does_no_input_or_output(name: str) -> None:
     """No socket, no file, no environment, no log, no process."""
     tree = ast.parse((SOURCE / f"{name}.py").read_text(encoding="utf-8"))
-    imported = {alias.name.partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    imported |= {(node.module or "").partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert not imported & {"os", "socket", "logging", "subprocess", "pathlib", "urllib", "http", "ssl", "requests", "tempfile"}
-    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    imported = {
+        alias.name.partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    imported |= {
+        (node.module or "").partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+    }
+    assert not imported & {
+        "os",
+        "socket",
+        "logging",
+        "subprocess",
+        "pathlib",
+        "urllib",
+        "http",
+        "ssl",
+        "requests",
+        "tempfile",
+    }
+    called = {
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
     assert not called & {"open", "print", "input", "eval", "exec"}

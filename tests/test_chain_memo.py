@@ -14,7 +14,13 @@ import forge
 from forge import LEAF, MODULE_ID, NOW, Edit, swap
 from genuine import GENUINE, Genuine
 from nitro_attest import AWS_NITRO_ROOT_G1, Reason, TrustAnchor, VerificationError, _chain
-from nitro_attest._chain import MAX_KNOWN_HOSTS, MAX_KNOWN_LEAVES, KnownHost, TrustedLeaf, check_chain
+from nitro_attest._chain import (
+    MAX_KNOWN_HOSTS,
+    MAX_KNOWN_LEAVES,
+    KnownHost,
+    TrustedLeaf,
+    check_chain,
+)
 from nitro_attest._memo import Memo
 
 Hosts: TypeAlias = Memo[tuple[bytes, ...], KnownHost]
@@ -69,13 +75,21 @@ def paths(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 
 
 def _check(
-    certificates: list[bytes], *, anchor: TrustAnchor = ANCHOR, module_id: str = MODULE_ID, late: timedelta = timedelta()
+    certificates: list[bytes],
+    *,
+    anchor: TrustAnchor = ANCHOR,
+    module_id: str = MODULE_ID,
+    late: timedelta = timedelta(),
 ) -> TrustedLeaf:
     return check_chain(certificates[-1], tuple(certificates[:-1]), anchor, NOW + late, module_id)
 
 
 def _reason(
-    certificates: list[bytes], *, anchor: TrustAnchor = ANCHOR, module_id: str = MODULE_ID, late: timedelta = timedelta()
+    certificates: list[bytes],
+    *,
+    anchor: TrustAnchor = ANCHOR,
+    module_id: str = MODULE_ID,
+    late: timedelta = timedelta(),
 ) -> Reason:
     with pytest.raises(VerificationError) as caught:
         _check(certificates, anchor=anchor, module_id=module_id, late=late)
@@ -122,7 +136,9 @@ def test_a_new_leaf_on_a_known_host_costs_one(paths: list[tuple[str, int]]) -> N
 def test_genuine_chains_are_good_known_and_unknown(genuine: Genuine, hosts: Hosts) -> None:
     """Cold, with the leaf known, and with the host alone known."""
     leaf, bundle = genuine.payload["certificate"], tuple(genuine.payload["cabundle"])
-    check = partial(check_chain, leaf, bundle, AWS_NITRO_ROOT_G1, genuine.time, genuine.payload["module_id"])
+    check = partial(
+        check_chain, leaf, bundle, AWS_NITRO_ROOT_G1, genuine.time, genuine.payload["module_id"]
+    )
     unknown = check()
     assert check() == unknown
     host = hosts.recall(bundle)
@@ -134,12 +150,17 @@ def test_genuine_chains_are_good_known_and_unknown(genuine: Genuine, hosts: Host
 @pytest.mark.parametrize("place", range(5))
 def test_a_known_leaf_is_refused_before_and_after_any_certificate(place: int) -> None:
     """Validity is asked on every call, of every certificate, also where every signature is known to be good."""
-    begin, end = (forge.time(NOW.replace(microsecond=0) + timedelta(minutes=minutes)) for minutes in (-1, 1))
+    begin, end = (
+        forge.time(NOW.replace(microsecond=0) + timedelta(minutes=minutes)) for minutes in (-1, 1)
+    )
     certificates = forge.chain({place: swap(not_before=begin, not_after=end)})
     anchor = forge.anchor(certificates[0])
     _check(certificates, anchor=anchor)
     assert _reason(certificates, anchor=anchor, late=timedelta(minutes=2)) is Reason.CHAIN_EXPIRED
-    assert _reason(certificates, anchor=anchor, late=-timedelta(minutes=2)) is Reason.CHAIN_NOT_YET_VALID
+    assert (
+        _reason(certificates, anchor=anchor, late=-timedelta(minutes=2))
+        is Reason.CHAIN_NOT_YET_VALID
+    )
     _check(certificates, anchor=anchor)
 
 
@@ -155,7 +176,9 @@ def test_what_is_good_under_one_anchor_is_not_under_another() -> None:
     assert _reason(GOOD, anchor=AWS_NITRO_ROOT_G1) is Reason.CHAIN_UNKNOWN_ROOT
 
 
-def test_the_same_authorities_under_a_twin_of_the_root_are_proven_again(paths: list[tuple[str, int]]) -> None:
+def test_the_same_authorities_under_a_twin_of_the_root_are_proven_again(
+    paths: list[tuple[str, int]],
+) -> None:
     """Another root, with the same name and key, is another anchor: nothing known carries over."""
     twin = replace(forge.specs()[0], serial=forge.integer(7)).encode()
     _check(GOOD)
@@ -167,7 +190,9 @@ def test_the_same_authorities_under_a_twin_of_the_root_are_proven_again(paths: l
 def test_a_leaf_of_one_host_is_not_good_on_another() -> None:
     """Leaves are known under their own bundle only."""
     stranger = forge.key("NEVER_TRUST stranger")
-    other = forge.chain({INSTANCE: swap(public_key=forge.public(stranger)), LEAF: swap(signer=stranger)})
+    other = forge.chain(
+        {INSTANCE: swap(public_key=forge.public(stranger)), LEAF: swap(signer=stranger)}
+    )
     _check(GOOD)
     _check(other)
     assert _reason([*other[:4], GOOD[4]]) is Reason.CHAIN_SIGNATURE
@@ -231,7 +256,9 @@ def test_a_host_with_many_leaves_pushes_out_its_own_only(paths: list[tuple[str, 
     assert paths == [("instance", 0)]
 
 
-def test_the_number_of_hosts_is_bounded(monkeypatch: pytest.MonkeyPatch, paths: list[tuple[str, int]]) -> None:
+def test_the_number_of_hosts_is_bounded(
+    monkeypatch: pytest.MonkeyPatch, paths: list[tuple[str, int]]
+) -> None:
     """The oldest host is proven again, at the price of an unknown one."""
     memo: Hosts = Memo(3)
     monkeypatch.setattr(_chain, "_KNOWN_HOSTS", memo)

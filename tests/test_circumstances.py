@@ -1,7 +1,7 @@
 """A verdict and its reasons depend on the document, the policy and the call: never on what was verified before, or by what.
 
-Every case is decided with an empty memo, with one that knows whatever of it can be known, with one that holds nothing, and by
-each implementation of P-384; the answers must be equal in everything.
+Every case is decided with an empty memo, with one that knows whatever of it can be known, with one
+that holds nothing, and by each implementation of P-384; the answers must be equal in everything.
 """
 
 from collections.abc import Iterator
@@ -51,8 +51,14 @@ def _genuine_cases(genuine: Genuine) -> Iterator[Case]:
     good = Case(genuine.name, genuine.doc, policy, genuine.time)
     yield good
     for days in (-1, -30, 1, 10, 30, 9000, -9000):
-        yield replace(good, name=f"{genuine.name} {days} days later", now=genuine.time + timedelta(days=days))
-    yield replace(good, name=f"{genuine.name} other policy", policy=policy_for(genuine.measurements, public_key=Present()))
+        yield replace(
+            good, name=f"{genuine.name} {days} days later", now=genuine.time + timedelta(days=days)
+        )
+    yield replace(
+        good,
+        name=f"{genuine.name} other policy",
+        policy=policy_for(genuine.measurements, public_key=Present()),
+    )
     other_root = policy_for(genuine.measurements, trust_anchor=AWS_US_GOV_NITRO_ROOT_G1)
     yield replace(good, name=f"{genuine.name} other root", policy=other_root)
     yield replace(good, name=f"{genuine.name} truncated", doc=genuine.doc[:-1])
@@ -116,7 +122,11 @@ def _kit_cases() -> Iterator[tuple[Case, str]]:
 
 KIT = list(_kit_cases())
 FORGED = list(_forged_cases())
-CASES = [*(case for genuine in GENUINE for case in _genuine_cases(genuine)), *FORGED, *(case for case, _ in KIT)]
+CASES = [
+    *(case for genuine in GENUINE for case in _genuine_cases(genuine)),
+    *FORGED,
+    *(case for case, _ in KIT),
+]
 KNOWN = [
     *(next(_genuine_cases(genuine)) for genuine in GENUINE),
     FORGED[0],
@@ -173,14 +183,18 @@ def test_the_cases_are_worth_comparing(answers: dict[str, Answer]) -> None:
     assert any(isinstance(answer, AttestationResult) for answer in answers.values())
 
 
-def test_with_nothing_remembered(answers: dict[str, Answer], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_nothing_remembered(
+    answers: dict[str, Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A memo of size zero holds nothing, and no answer is another one."""
     memo = _remember(monkeypatch, 0)
     assert not _differences(answers)
     assert not len(memo)
 
 
-def test_with_all_that_is_good_known(answers: dict[str, Answer], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_all_that_is_good_known(
+    answers: dict[str, Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every good chain is known beforehand; every case is decided twice."""
     memo = _remember(monkeypatch, MAX_KNOWN_HOSTS)
     for case in KNOWN:
@@ -190,7 +204,9 @@ def test_with_all_that_is_good_known(answers: dict[str, Answer], monkeypatch: py
     assert not _differences(answers)
 
 
-def test_with_the_hosts_known_and_no_leaf(answers: dict[str, Answer], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_the_hosts_known_and_no_leaf(
+    answers: dict[str, Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The leaf's own path begins at the host's certificate, and ends in the same answers."""
     memo = _remember(monkeypatch, MAX_KNOWN_HOSTS)
     for case in KNOWN:

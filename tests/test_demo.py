@@ -26,15 +26,21 @@ def test_the_demonstration_shows_every_verdict(capsys: pytest.CaptureFixture[str
     assert lines[-1] == "Every verdict is the one expected."
 
 
-def test_an_unexpected_verdict_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_verdict_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With the image waived, the changed digit is no longer what is refused."""
-    loose = replace(demo.MEASUREMENTS, pcr1_kernel=Sha384(b"\x01" * 48), pcr2_application=NotChecked("a test"))
+    loose = replace(
+        demo.MEASUREMENTS, pcr1_kernel=Sha384(b"\x01" * 48), pcr2_application=NotChecked("a test")
+    )
     monkeypatch.setattr(demo, "POLICY", replace(demo.POLICY, measurements=(loose,)))
     assert demo.main() == 1
     assert capsys.readouterr().out.splitlines()[-1] == "A VERDICT IS NOT THE ONE EXPECTED."
 
 
-def test_it_runs_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_runs_as_a_module(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """`python -m nitro_attest.demo` exits with 0."""
     monkeypatch.delitem(sys.modules, "nitro_attest.demo")
     with pytest.raises(SystemExit) as ended:

@@ -7,7 +7,17 @@ from datetime import timedelta
 import cbor2
 import pytest
 
-from genuine import ARCHIVED, DEBUG, GENUINE, INDEX, NITRO_TPM, PRODUCTION, WAIVED, Genuine, policy_for
+from genuine import (
+    ARCHIVED,
+    DEBUG,
+    GENUINE,
+    INDEX,
+    NITRO_TPM,
+    PRODUCTION,
+    WAIVED,
+    Genuine,
+    policy_for,
+)
 from nitro_attest import (
     AWS_US_GOV_NITRO_ROOT_G1,
     Absent,
@@ -54,7 +64,9 @@ def test_accepted_at_its_own_time(genuine: Genuine) -> None:
     """A policy that pins every measured PCR accepts the document at its own time, and the claims are the payload's."""
     result = verify(genuine.doc, policy_for(genuine.measurements), now=genuine.time)
     assert result.matched == genuine.measurements
-    assert dict(result.claims.pcrs) == genuine.payload.get("pcrs", genuine.payload.get("nitrotpm_pcrs"))
+    assert dict(result.claims.pcrs) == genuine.payload.get(
+        "pcrs", genuine.payload.get("nitrotpm_pcrs")
+    )
     assert result.claims.module_id == genuine.payload["module_id"]
     assert result.claims.kind == genuine.kind
     assert result.claims.instance_id == result.claims.module_id[:19]
@@ -113,14 +125,19 @@ def test_refused_under_the_root_of_another_partition(genuine: Genuine) -> None:
 def test_accepted_with_tag_18(genuine: Genuine) -> None:
     """The specification allows CBOR tag 18 in front; the replay key stays the same."""
     policy = policy_for(genuine.measurements)
-    plain, tagged = (verify(doc, policy, now=genuine.time) for doc in (genuine.doc, b"\xd2" + genuine.doc))
+    plain, tagged = (
+        verify(doc, policy, now=genuine.time) for doc in (genuine.doc, b"\xd2" + genuine.doc)
+    )
     assert plain == tagged
 
 
 @every
 def test_the_malleated_twin_has_the_same_replay_key(genuine: Genuine) -> None:
     """(r, n - s) is as good a signature as (r, s), so nothing may be keyed on the signature."""
-    order = int("ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973", 16)
+    order = int(
+        "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
+        16,
+    )
     s = int.from_bytes(genuine.doc[-48:], "big")
     twin = genuine.doc[:-48] + (order - s).to_bytes(48, "big")
     policy = policy_for(genuine.measurements)
@@ -153,7 +170,10 @@ def test_a_debug_enclave_is_refused(measurements: AnyEnclave | EnclaveMeasuremen
 
 def test_a_debug_enclave_is_accepted_only_by_its_own_set() -> None:
     """DebugEnclave matches even behind other sets, and the result says that nothing was measured."""
-    policy = replace(policy_for(AnyEnclave("first")), measurements=(AnyEnclave("first"), DebugEnclave("on my desk")))
+    policy = replace(
+        policy_for(AnyEnclave("first")),
+        measurements=(AnyEnclave("first"), DebugEnclave("on my desk")),
+    )
     result = verify(DEBUG.doc, policy, now=DEBUG.time)
     assert result.matched == DebugEnclave("on my desk")
     assert ("measurements", "on my desk") in [(w.subject, w.because) for w in result.not_checked]
@@ -176,7 +196,11 @@ def test_one_wrong_pcr_is_refused(genuine: Genuine) -> None:
         pairs = list(genuine.measurements.other_pcrs)
         pairs[position] = (index, wrong)
         with pytest.raises(PolicyMismatchError) as refusal:
-            verify(genuine.doc, policy_for(replace(genuine.measurements, other_pcrs=tuple(pairs))), now=genuine.time)
+            verify(
+                genuine.doc,
+                policy_for(replace(genuine.measurements, other_pcrs=tuple(pairs))),
+                now=genuine.time,
+            )
         (failure,) = refusal.value.failures
         assert (failure.reason, failure.expected, failure.actual) == (
             Reason.POLICY_PCR_MISMATCH,
@@ -221,7 +245,9 @@ def test_all_mismatches_are_reported_at_once() -> None:
     """One refusal names every PCR, the public key and the user data that are not as demanded."""
     assert isinstance(PRODUCTION.measurements, EnclaveMeasurements)
     measurements = replace(
-        PRODUCTION.measurements, pcr0_image=Sha384(b"\x11" * 48), other_pcrs=((16, Sha384.ZERO), (5, Sha384(b"\x22" * 48)))
+        PRODUCTION.measurements,
+        pcr0_image=Sha384(b"\x11" * 48),
+        other_pcrs=((16, Sha384.ZERO), (5, Sha384(b"\x22" * 48))),
     )
     policy = policy_for(measurements, public_key=Present(), user_data=Equals(b"other"))
     with pytest.raises(PolicyMismatchError) as refusal:
@@ -244,4 +270,7 @@ def test_values_of_different_builds_do_not_mix() -> None:
     policy = replace(policy_for(first), measurements=(first, second))
     with pytest.raises(PolicyMismatchError) as refusal:
         verify(PRODUCTION.doc, policy, now=PRODUCTION.time)
-    assert [failure.subject for failure in refusal.value.failures] == ["PCR0 (first)", "PCR1 (second)"]
+    assert [failure.subject for failure in refusal.value.failures] == [
+        "PCR0 (first)",
+        "PCR1 (second)",
+    ]

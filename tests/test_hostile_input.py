@@ -14,7 +14,8 @@ from genuine import GENUINE, PRODUCTION, Genuine, policy_for
 from nitro_attest import AnyEnclave, NotChecked, Policy, VerificationError, read_unverified, verify
 
 EXAMPLES = 200 if sys.flags.optimize else 2_000  # under -O the suite runs a second time
-SLOWEST_SECONDS = 0.05  # the bound that is promised, in the thread's own CPU time, so that a busy machine does not count
+# the bound that is promised, in the thread's own CPU time, so that a busy machine does not count
+SLOWEST_SECONDS = 0.05
 WAIVED = NotChecked("a test")
 CHAIN = forge.chain()
 POLICY = Policy(
@@ -24,7 +25,12 @@ POLICY = Policy(
     user_data=WAIVED,
     trust_anchor=forge.anchor(CHAIN[0]),
 )
-hostile = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+hostile = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
+)
 
 
 def _seconds(doc: bytes, policy: Policy) -> float:
@@ -67,13 +73,23 @@ ATOMS = (
     | st.floats()
     | st.text(max_size=20)
     | st.binary(max_size=60)
-    | st.sampled_from([cbor2.undefined, cbor2.CBORTag(0, "x"), cbor2.CBORTag(28, 1), cbor2.CBORSimpleValue(99), bytes(48)])
+    | st.sampled_from(
+        [
+            cbor2.undefined,
+            cbor2.CBORTag(0, "x"),
+            cbor2.CBORTag(28, 1),
+            cbor2.CBORSimpleValue(99),
+            bytes(48),
+        ]
+    )
 )
 VALUES = st.recursive(
     ATOMS,
     lambda inner: (
         st.lists(inner, max_size=5)
-        | st.dictionaries(st.integers(-2, 40) | st.text(max_size=5) | st.binary(max_size=5), inner, max_size=5)
+        | st.dictionaries(
+            st.integers(-2, 40) | st.text(max_size=5) | st.binary(max_size=5), inner, max_size=5
+        )
     ),
     max_leaves=12,
 )
@@ -84,7 +100,11 @@ NAMES = st.sampled_from([*forge.payload(CHAIN), "nitrotpm_pcrs", "surprise"])
 @given(st.dictionaries(NAMES, VALUES, max_size=4), st.lists(NAMES, max_size=2))
 def test_mutated_cbor(changes: dict[str, object], dropped: list[str]) -> None:
     """Fields replaced by values of any type, or dropped, in a well-signed document."""
-    fields = {name: value for name, value in forge.payload(CHAIN, **changes).items() if name not in dropped}
+    fields = {
+        name: value
+        for name, value in forge.payload(CHAIN, **changes).items()
+        if name not in dropped
+    }
     _assert_bounded(forge.document(fields))
 
 
@@ -113,7 +133,11 @@ def test_mutated_der(place: int, data: st.DataObject) -> None:
 
 
 @hostile
-@given(st.integers(1, 4), st.sampled_from(["serial", "issuer", "subject", "public_key", "not_before", "after_key"]), st.data())
+@given(
+    st.integers(1, 4),
+    st.sampled_from(["serial", "issuer", "subject", "public_key", "not_before", "after_key"]),
+    st.data(),
+)
 def test_mutated_der_that_is_signed(place: int, part: str, data: st.DataObject) -> None:
     """Bytes of one part of a certificate changed before it was signed, so that the rules behind the syntax are reached."""
 
@@ -128,11 +152,18 @@ def test_mutated_der_that_is_signed(place: int, part: str, data: st.DataObject) 
 
 @hostile
 @given(
-    st.integers(1, 4), st.lists(st.tuples(st.integers(1, 60), st.binary(max_size=40), st.none() | st.booleans()), max_size=4)
+    st.integers(1, 4),
+    st.lists(
+        st.tuples(st.integers(1, 60), st.binary(max_size=40), st.none() | st.booleans()), max_size=4
+    ),
 )
-def test_random_extensions_that_are_signed(place: int, made: list[tuple[int, bytes, bool | None]]) -> None:
+def test_random_extensions_that_are_signed(
+    place: int, made: list[tuple[int, bytes, bool | None]]
+) -> None:
     """Extensions of known kinds with any content, in a certificate that is otherwise good."""
-    extensions = tuple(forge.extension(arc, value, critical=critical) for arc, value, critical in made)
+    extensions = tuple(
+        forge.extension(arc, value, critical=critical) for arc, value, critical in made
+    )
 
     def edit(spec: forge.Spec) -> forge.Spec:
         return forge.swap(extensions=(*spec.extensions, *extensions))(spec)
@@ -165,7 +196,9 @@ def test_documents_made_to_be_slow(doc: bytes) -> None:
 def test_a_bundle_of_look_alikes_costs_no_search() -> None:
     """Eight authorities with one name and key: refused by the rules, not found out by checking signatures."""
     specs = forge.specs()
-    same = forge.swap(subject=specs[1].subject, issuer=specs[1].subject, public_key=specs[1].public_key)(specs[1]).encode()
+    same = forge.swap(
+        subject=specs[1].subject, issuer=specs[1].subject, public_key=specs[1].public_key
+    )(specs[1]).encode()
     _assert_bounded(forge.document(forge.payload([CHAIN[0], *[same] * 7, CHAIN[-1]])))
 
 

@@ -22,7 +22,9 @@ def _describe(name: str, value: Any) -> list[str]:
         lines = [f"{name}{inspect.signature(value)}"]
         lines += [f"    .{field.name}" for field in fields(value)]
         public = (
-            key for key, member in vars(value).items() if not key.startswith("_") and callable(getattr(value, key)) and member
+            key
+            for key, member in vars(value).items()
+            if not key.startswith("_") and callable(getattr(value, key)) and member
         )
         return lines + [f"    .{key}()" for key in sorted(public)]
     if inspect.isfunction(value):
@@ -31,7 +33,11 @@ def _describe(name: str, value: Any) -> list[str]:
 
 
 def _snapshot() -> str:
-    lines = [line for name in sorted(nitro_attest.__all__) for line in _describe(name, getattr(nitro_attest, name))]
+    lines = [
+        line
+        for name in sorted(nitro_attest.__all__)
+        for line in _describe(name, getattr(nitro_attest, name))
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -51,9 +57,17 @@ def test_every_public_name_is_documented() -> None:
 
 def test_the_package_imports_only_what_it_needs() -> None:
     """The core pulls in neither the fake Nitro nor the demonstration, nor any package of an extra."""
-    unwanted = ("pytest", "typer", "rich", "pydantic", "awscrt", "nitro_attest.testing", "nitro_attest.demo")
+    unwanted = (
+        "pytest",
+        "typer",
+        "rich",
+        "pydantic",
+        "awscrt",
+        "nitro_attest.testing",
+        "nitro_attest.demo",
+    )
     code = f"import sys, nitro_attest; print([name for name in {unwanted} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - our own
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 

@@ -38,7 +38,7 @@ def no_choice_made(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(params=SignatureBackend)
-def backend(request: pytest.FixtureRequest, no_choice_made: None) -> SignatureBackend:  # noqa: ARG001 - it goes first
+def backend(request: pytest.FixtureRequest, no_choice_made: None) -> SignatureBackend:
     """Run a test with each implementation that is installed."""
     chosen: SignatureBackend = request.param
     if chosen is SignatureBackend.AWS_LC:
@@ -56,7 +56,17 @@ def _sign(key: ec.EllipticCurvePrivateKey, message: bytes = MESSAGE) -> tuple[in
 
 
 R, S = _sign(KEY)
-BORDERS = [0, 1, 2, P384_ORDER // 2, P384_ORDER - 2, P384_ORDER - 1, P384_ORDER, P384_ORDER + 1, (1 << 384) - 1]
+BORDERS = [
+    0,
+    1,
+    2,
+    P384_ORDER // 2,
+    P384_ORDER - 2,
+    P384_ORDER - 1,
+    P384_ORDER,
+    P384_ORDER + 1,
+    (1 << 384) - 1,
+]
 
 
 def test_aws_lc_is_used_where_it_is_installed() -> None:
@@ -93,7 +103,7 @@ def test_only_a_named_backend_can_be_chosen(wrong: object) -> None:
 def test_importing_the_package_imports_no_backend() -> None:
     """Neither the extra nor what cryptography loads late is paid for before the first signature."""
     code = "import sys, nitro_attest; print(any(m.startswith('awscrt') for m in sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - our own code
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 
@@ -114,7 +124,9 @@ def test_both_twins_are_good(s: int) -> None:
     assert is_good_signature(SPKI, _raw(R, s), MESSAGE)
 
 
-@pytest.mark.parametrize(("r", "s"), [*product(BORDERS, [*BORDERS, S]), *product([R], BORDERS), (S, R)])
+@pytest.mark.parametrize(
+    ("r", "s"), [*product(BORDERS, [*BORDERS, S]), *product([R], BORDERS), (S, R)]
+)
 @pytest.mark.usefixtures("backend")
 def test_borders_are_bad(r: int, s: int) -> None:
     """Zero, n, the neighbours of both, and halves that are changed for one another."""
@@ -132,7 +144,10 @@ def test_other_lengths_are_bad(length: int) -> None:
 def test_every_changed_bit_is_bad() -> None:
     """A tenth of the single-bit changes of a good signature."""
     good = int.from_bytes(_raw(R, S), "big")
-    assert not any(is_good_signature(SPKI, (good ^ 1 << bit).to_bytes(96, "big"), MESSAGE) for bit in range(0, 768, 10))
+    assert not any(
+        is_good_signature(SPKI, (good ^ 1 << bit).to_bytes(96, "big"), MESSAGE)
+        for bit in range(0, 768, 10)
+    )
 
 
 @pytest.mark.usefixtures("backend")
@@ -145,7 +160,10 @@ def test_another_key_or_message_is_bad() -> None:
 
 def _short_halves() -> Iterator[tuple[bytes, int, int]]:
     """Find one message whose r begins with a zero byte, and one whose s does."""
-    signed = [(message, *_sign(KEY, message)) for message in (number.to_bytes(2, "big") for number in range(1200))]
+    signed = [
+        (message, *_sign(KEY, message))
+        for message in (number.to_bytes(2, "big") for number in range(1200))
+    ]
     yield next(found for found in signed if found[1] < 1 << 376)
     yield next(found for found in signed if found[2] < 1 << 376)
 
@@ -170,7 +188,9 @@ def _spki(scalar: int) -> bytes:
     return forge.public(ec.derive_private_key(scalar % P384_ORDER, ec.SECP384R1()))
 
 
-@pytest.mark.parametrize("s", [1, 2, P384_ORDER // 2, P384_ORDER - 1], ids=["1", "2", "n / 2", "n - 1"])
+@pytest.mark.parametrize(
+    "s", [1, 2, P384_ORDER // 2, P384_ORDER - 1], ids=["1", "2", "n / 2", "n - 1"]
+)
 @pytest.mark.parametrize("nonce", [1, 2, 3, P384_ORDER - 1], ids=["1", "2", "3", "n - 1"])
 @pytest.mark.usefixtures("backend")
 def test_extreme_values_that_are_good(nonce: int, s: int) -> None:
@@ -215,7 +235,10 @@ def test_both_agree_on_many_keys_and_messages(monkeypatch: pytest.MonkeyPatch) -
     for number in range(50):
         key, message = forge.key(f"NEVER_TRUST agreement {number}"), bytes(number * 37)
         r, s = _sign(key, message)
-        cases += [(forge.public(key), _raw(r, half), message) for half in (s, P384_ORDER - s, s ^ 1 << number)]
+        cases += [
+            (forge.public(key), _raw(r, half), message)
+            for half in (s, P384_ORDER - s, s ^ 1 << number)
+        ]
     answers: list[list[bool]] = []
     for chosen in SignatureBackend:
         monkeypatch.setattr(_ecdsa, "_choice", None)
@@ -229,5 +252,9 @@ def test_a_bad_signature_refuses_the_document() -> None:
     """The answer of the implementation is the verdict of the call."""
     genuine = GENUINE[0]
     with pytest.raises(VerificationError) as caught:
-        verify(genuine.doc[:-1] + bytes([genuine.doc[-1] ^ 1]), policy_for(genuine.measurements), now=genuine.time)
+        verify(
+            genuine.doc[:-1] + bytes([genuine.doc[-1] ^ 1]),
+            policy_for(genuine.measurements),
+            now=genuine.time,
+        )
     assert caught.value.reason is Reason.SIGNATURE_INVALID

@@ -72,7 +72,9 @@ def _functions(path: Path) -> list[str]:
 
 def test_every_decision_of_a_rule_exists() -> None:
     """Where a rule gives a decision of this project as its source, the record of that decision is there."""
-    numbers = {int(number) for rule in RULES for number in re.findall(r"ADR ([0-9]+)", rule["source"])}
+    numbers = {
+        int(number) for rule in RULES for number in re.findall(r"ADR ([0-9]+)", rule["source"])
+    }
     assert numbers <= {int(path.name[:4]) for path in (DOCS / "adr").glob("*.md")}
 
 
@@ -80,12 +82,18 @@ def test_every_rule_a_page_names_exists() -> None:
     """No page refers to a rule that is not in the list."""
     ids = {rule["id"] for rule in RULES}
     for page in sorted(DOCS.rglob("*.md")):
-        assert set(re.findall(r"\bV-[0-9]{2,3}\b", page.read_text(encoding="utf-8"))) <= ids, page.name
+        assert set(re.findall(r"\bV-[0-9]{2,3}\b", page.read_text(encoding="utf-8"))) <= ids, (
+            page.name
+        )
 
 
-@pytest.mark.parametrize(("page", "module"), [("nitro_attest", nitro_attest), ("testing", nitro_attest.testing)])
+@pytest.mark.parametrize(
+    ("page", "module"), [("nitro_attest", nitro_attest), ("testing", nitro_attest.testing)]
+)
 def test_the_reference_names_the_whole_api(page: str, module: ModuleType) -> None:
     """Every public name has its entry in the reference, and the reference no name that is not public."""
     reference = (DOCS / "reference" / f"{page}.md").read_text(encoding="utf-8")
-    named = re.findall(r"^\.\. (?:auto(?:class|function|exception|data)|py:data):: (\w+)$", reference, re.MULTILINE)
+    named = re.findall(
+        r"^\.\. (?:auto(?:class|function|exception|data)|py:data):: (\w+)$", reference, re.MULTILINE
+    )
     assert sorted(named) == sorted(module.__all__)

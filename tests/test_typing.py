@@ -11,4 +11,6 @@ def test_every_wrong_use_is_marked_for_both_type_checkers() -> None:
     lines = MUST_FAIL.read_text(encoding="utf-8").splitlines()
     marked = [line for line in lines if "# type: ignore[" in line and "# pyright: ignore[" in line]
     assert len(marked) >= 15
-    assert not [line for line in lines if re.search(r"(type|pyright): ignore", line) and line not in marked]
+    assert not [
+        line for line in lines if re.search(r"(type|pyright): ignore", line) and line not in marked
+    ]

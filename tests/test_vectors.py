@@ -35,8 +35,12 @@ from vectorgen.kit import texts
 
 LEAST_VECTORS: Final = 300
 LEAST_ACCEPTED: Final = 40
-CAPTURED: Final = TimestampOnly(because="a captured document answers no nonce of ours", max_age=timedelta(seconds=5))
-REAL: Final = cast("list[Json]", json.loads((VECTORS / "real" / "index.json").read_text(encoding="utf-8")))
+CAPTURED: Final = TimestampOnly(
+    because="a captured document answers no nonce of ours", max_age=timedelta(seconds=5)
+)
+REAL: Final = cast(
+    "list[Json]", json.loads((VECTORS / "real" / "index.json").read_text(encoding="utf-8"))
+)
 REAL_KEYS: Final = (
     "file sha256 bytes kind module_id timestamp_ms timestamp payload_map pcr_indexes pcr0_hex debug public_key_bytes "
     "user_data_bytes nonce_bytes expect source"
@@ -83,7 +87,11 @@ def test_every_vector_follows_the_schema() -> None:
 
 def test_the_kit_is_what_the_generator_writes() -> None:
     """Generating again gives the same files with the same bytes, and no file is there besides."""
-    found = {path.relative_to(VECTORS).as_posix(): path.read_bytes() for path in KIT.rglob("*") if path.is_file()}
+    found = {
+        path.relative_to(VECTORS).as_posix(): path.read_bytes()
+        for path in KIT.rglob("*")
+        if path.is_file()
+    }
     found["anchors.json"] = (VECTORS / "anchors.json").read_bytes()
     assert found == {name: text.encode() for name, text in texts(EVERY_VECTOR).items()}
 
@@ -122,7 +130,11 @@ def test_every_attack_that_a_document_can_express_has_a_vector() -> None:
     """Each row of the catalogue is named by a vector, or listed here with the reason why it cannot be."""
     catalogue = (VECTORS / "attacks.md").read_text(encoding="utf-8")
     rows = set(re.findall(r"^\| ([0-9]+b?) \|", catalogue, re.MULTILINE))
-    named = {row for path in paths() for row in re.findall(r"[0-9]+b?", read_vector(path).rule.partition(";")[0])}
+    named = {
+        row
+        for path in paths()
+        for row in re.findall(r"[0-9]+b?", read_vector(path).rule.partition(";")[0])
+    }
     assert named == rows - NOT_IN_A_DOCUMENT.keys()
     assert NOT_IN_A_DOCUMENT.keys() <= rows
 
@@ -161,7 +173,9 @@ def _policy(entry: Json) -> Policy:
             pcr4_instance_id=waived,
             pcr8_signing_certificate=waived,
         )
-    return Policy(measurements=(measurements,), freshness=CAPTURED, public_key=waived, user_data=waived)
+    return Policy(
+        measurements=(measurements,), freshness=CAPTURED, public_key=waived, user_data=waived
+    )
 
 
 def _name(entry: Json) -> str:
@@ -216,4 +230,6 @@ def test_the_index_describes_the_genuine_file(entry: Json) -> None:
 
 def test_every_genuine_file_is_in_the_index() -> None:
     """No document lies there without its source and licence."""
-    assert {path.name for path in (VECTORS / "real").glob("*.cbor")} == {entry["file"] for entry in REAL}
+    assert {path.name for path in (VECTORS / "real").glob("*.cbor")} == {
+        entry["file"] for entry in REAL
+    }

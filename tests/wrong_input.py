@@ -96,7 +96,9 @@ MISTAKES: Final[dict[str, Callable[[], object]]] = {
     "FreshNonce of no age": lambda: FreshNonce(max_age=timedelta()),
     "FreshNonce of negative skew": lambda: FreshNonce(max_clock_skew=-MINUTE),
     "TimestampOnly of no age": lambda: TimestampOnly(because="old", max_age=timedelta()),
-    "TimestampOnly of negative skew": lambda: TimestampOnly(because="old", max_age=MINUTE, max_clock_skew=-MINUTE),
+    "TimestampOnly of negative skew": lambda: TimestampOnly(
+        because="old", max_age=MINUTE, max_clock_skew=-MINUTE
+    ),
     "policy without measurements": lambda: _policy(measurements=()),
     "policy with None among the measurements": lambda: _policy(measurements=(_enclave(), None)),
     "policy of two kinds": lambda: _policy(measurements=(_enclave(), _nitro_tpm())),

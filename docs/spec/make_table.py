@@ -1,7 +1,8 @@
-# ruff: noqa: INP001 - a script that stands beside the page it writes, not a package
+
 """Write the table of verification.md from rules.toml, or with --check say whether it is up to date.
 
-The rules come in as data, Markdown between two markers goes out. Never: a rule that stands only in the page.
+The rules come in as data, Markdown between two markers goes out. Never: a rule that stands only in
+the page.
 """
 
 import sys
@@ -47,7 +48,9 @@ def _tables() -> Iterator[str]:
 def _test_in_words(test: str) -> str:
     """Write `tests/unit/test_policy.py::test_kinds_do_not_mix` as `policy`: kinds do not mix."""
     path, _, name = test.partition("::")
-    return f"`{Path(path).stem.removeprefix('test_')}`: {name.removeprefix('test_').replace('_', ' ')}"
+    return (
+        f"`{Path(path).stem.removeprefix('test_')}`: {name.removeprefix('test_').replace('_', ' ')}"
+    )
 
 
 def main(arguments: list[str]) -> int:

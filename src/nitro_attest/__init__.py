@@ -1,7 +1,8 @@
 """Decide whether an AWS Nitro attestation document may be believed.
 
-`verify(doc, policy)` returns an `AttestationResult` or raises. It opens no socket, reads no file and no environment. A check is
-left out only by writing `NotChecked("why")`, and the result lists every check that was left out.
+`verify(doc, policy)` returns an `AttestationResult` or raises. It opens no socket, reads no file
+and no environment. A check is left out only by writing `NotChecked("why")`, and the result lists
+every check that was left out.
 
 >>> from datetime import UTC, datetime
 >>> from nitro_attest import AnyEnclave, FreshNonce, NotChecked, Policy, Present, verify
@@ -47,7 +48,16 @@ from nitro_attest.measurements import (
     NotChecked,
     Sha384,
 )
-from nitro_attest.policy import Absent, Equals, FieldRule, Freshness, FreshNonce, Policy, Present, TimestampOnly
+from nitro_attest.policy import (
+    Absent,
+    Equals,
+    FieldRule,
+    Freshness,
+    FreshNonce,
+    Policy,
+    Present,
+    TimestampOnly,
+)
 from nitro_attest.result import AttestationResult, Waiver
 from nitro_attest.roots import AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1, TrustAnchor
 

@@ -1,7 +1,7 @@
 """Appraise an authenticated document against a policy (RFC 9334 section 8): one function for each field of `Policy`.
 
-A document, what the chain proved and the call's values come in, an `AttestationResult` goes out. Never: a rule that is
-skipped, a mismatch that hides another one, or an expected nonce in an error.
+A document, what the chain proved and the call's values come in, an `AttestationResult` goes out.
+Never: a rule that is skipped, a mismatch that hides another one, or an expected nonce in an error.
 """
 
 import hmac
@@ -24,7 +24,15 @@ from nitro_attest.measurements import (
     Sha384,
     pcr_rules,
 )
-from nitro_attest.policy import Absent, Equals, FieldRule, FreshNonce, Policy, Present, TimestampOnly
+from nitro_attest.policy import (
+    Absent,
+    Equals,
+    FieldRule,
+    FreshNonce,
+    Policy,
+    Present,
+    TimestampOnly,
+)
 from nitro_attest.result import SEAL, AttestationResult, Waiver
 from nitro_attest.roots import TrustAnchor
 
@@ -114,7 +122,13 @@ def appraise(authenticated: Authenticated, policy: Policy) -> AttestationResult:
 def judge_trust_anchor(anchor: TrustAnchor, authenticated_under: TrustAnchor) -> Finding:
     """Hold the document to the anchor its chain was checked under."""
     if anchor != authenticated_under:
-        return Finding((Failure(Reason.CHAIN_UNKNOWN_ROOT, "cabundle[0]", anchor.name, authenticated_under.name),))
+        return Finding(
+            (
+                Failure(
+                    Reason.CHAIN_UNKNOWN_ROOT, "cabundle[0]", anchor.name, authenticated_under.name
+                ),
+            )
+        )
     return _NOTHING
 
 
@@ -126,12 +140,21 @@ def judge_unknown_fields(rule: Absent | NotChecked, document: UnverifiedDocument
         if not document.unknown_fields:
             return _NOTHING
         found = f"{len(document.unknown_fields)} unknown"
-        return Finding((Failure(Reason.DOCUMENT_FIELD_UNKNOWN, "payload", "only fields that AWS lists", found),))
+        return Finding(
+            (
+                Failure(
+                    Reason.DOCUMENT_FIELD_UNKNOWN, "payload", "only fields that AWS lists", found
+                ),
+            )
+        )
     assert_never(rule)
 
 
 def judge_freshness(
-    rule: FreshNonce | TimestampOnly, document: UnverifiedDocument, nonce: bytes | None, now: datetime
+    rule: FreshNonce | TimestampOnly,
+    document: UnverifiedDocument,
+    nonce: bytes | None,
+    now: datetime,
 ) -> Finding:
     """Hold the nonce to the one that was issued, and the time to the window of the rule."""
     failures: list[Failure] = []
@@ -142,19 +165,32 @@ def judge_freshness(
         if document.nonce is None:
             failures.append(Failure(Reason.FRESHNESS_NONCE_ABSENT, "nonce"))
         elif nonce is None or not hmac.compare_digest(document.nonce, nonce):
-            failures.append(Failure(Reason.FRESHNESS_NONCE_MISMATCH, "nonce", None, shown(document.nonce)))
+            failures.append(
+                Failure(Reason.FRESHNESS_NONCE_MISMATCH, "nonce", None, shown(document.nonce))
+            )
     else:
         assert_never(rule)
     age = now - document.timestamp
     if age > rule.max_age:
-        failures.append(_outside(Reason.FRESHNESS_TOO_OLD, f"at most {rule.max_age} old", document, now))
+        failures.append(
+            _outside(Reason.FRESHNESS_TOO_OLD, f"at most {rule.max_age} old", document, now)
+        )
     if -age > rule.max_clock_skew:
-        failures.append(_outside(Reason.FRESHNESS_FROM_THE_FUTURE, f"at most {rule.max_clock_skew} ahead", document, now))
+        failures.append(
+            _outside(
+                Reason.FRESHNESS_FROM_THE_FUTURE,
+                f"at most {rule.max_clock_skew} ahead",
+                document,
+                now,
+            )
+        )
     return Finding(tuple(failures), waivers)
 
 
 def _outside(reason: Reason, expected: str, document: UnverifiedDocument, now: datetime) -> Failure:
-    made, appraised = (time.isoformat(timespec="milliseconds") for time in (document.timestamp, now))
+    made, appraised = (
+        time.isoformat(timespec="milliseconds") for time in (document.timestamp, now)
+    )
     return Failure(reason, "timestamp", f"{expected} at {appraised}", made)
 
 
@@ -163,7 +199,10 @@ def judge_field(rule: FieldRule, value: bytes | None, name: str, reason: Reason)
     if isinstance(rule, NotChecked):
         return Finding(waivers=(Waiver(name, rule.because),))
     if isinstance(rule, Equals):
-        good, wanted = value is not None and hmac.compare_digest(value, rule.value), shown(rule.value)
+        good, wanted = (
+            value is not None and hmac.compare_digest(value, rule.value),
+            shown(rule.value),
+        )
     elif isinstance(rule, Present):
         good, wanted = value is not None, "present"
     elif isinstance(rule, Absent):
@@ -195,7 +234,9 @@ def _judge_set(measurements: Measurements, document: UnverifiedDocument) -> Find
         case AnyEnclave(because):
             return Finding(_judge_debug(document), (Waiver("measurements", because),), measurements)
         case DebugEnclave(because):
-            return Finding(_demand_debug(document), (Waiver("measurements", because),), measurements)
+            return Finding(
+                _demand_debug(document), (Waiver("measurements", because),), measurements
+            )
         case AnyNitroTpm(because):
             return Finding((), (Waiver("measurements", because),), measurements)
     assert_never(measurements)
@@ -205,7 +246,14 @@ def _judge_debug(document: UnverifiedDocument) -> tuple[Failure, ...]:
     """Demand proof that the enclave is not in debug mode: PCR0, PCR1 and PCR2 are there and none is zero."""
     values = [(f"PCR{index}", document.pcrs.get(index)) for index in DEBUG_PCRS]
     if zero := [name for name, value in values if value == Sha384.ZERO.value]:
-        return (Failure(Reason.POLICY_DEBUG_ENCLAVE, "enclave", "not in debug mode", f"{', '.join(zero)} all zero"),)
+        return (
+            Failure(
+                Reason.POLICY_DEBUG_ENCLAVE,
+                "enclave",
+                "not in debug mode",
+                f"{', '.join(zero)} all zero",
+            ),
+        )
     return tuple(
         [
             Failure(Reason.POLICY_PCR_ABSENT, name, "present, to rule out debug mode", "absent")
@@ -234,9 +282,15 @@ def _judge_pcrs(
             continue
         value = document.pcrs.get(index)
         if value is None:
-            failures.append(_differs(Reason.POLICY_PCR_ABSENT, index, measurements.label, rule.value, "absent"))
+            failures.append(
+                _differs(Reason.POLICY_PCR_ABSENT, index, measurements.label, rule.value, "absent")
+            )
         elif not hmac.compare_digest(value, rule.value):
-            failures.append(_differs(Reason.POLICY_PCR_MISMATCH, index, measurements.label, rule.value, value.hex()))
+            failures.append(
+                _differs(
+                    Reason.POLICY_PCR_MISMATCH, index, measurements.label, rule.value, value.hex()
+                )
+            )
     return tuple(failures), tuple(waivers)
 
 
@@ -247,11 +301,15 @@ def _differs(reason: Reason, index: int, label: str, expected: bytes, found: str
 APPRAISAL: Final[Mapping[str, Callable[[Policy, Authenticated], Finding]]] = {
     "trust_anchor": lambda policy, it: judge_trust_anchor(policy.trust_anchor, it.anchor),
     "unknown_fields": lambda policy, it: judge_unknown_fields(policy.unknown_fields, it.document),
-    "freshness": lambda policy, it: judge_freshness(policy.freshness, it.document, it.nonce, it.now),
+    "freshness": lambda policy, it: judge_freshness(
+        policy.freshness, it.document, it.nonce, it.now
+    ),
     "measurements": lambda policy, it: judge_measurements(policy.measurements, it.document),
     "public_key": lambda policy, it: judge_field(
         policy.public_key, it.document.public_key, "public_key", Reason.POLICY_PUBLIC_KEY
     ),
-    "user_data": lambda policy, it: judge_field(policy.user_data, it.document.user_data, "user_data", Reason.POLICY_USER_DATA),
+    "user_data": lambda policy, it: judge_field(
+        policy.user_data, it.document.user_data, "user_data", Reason.POLICY_USER_DATA
+    ),
 }
 """Every field of `Policy` and the function that judges it; a test holds the keys equal to the fields."""

@@ -1,7 +1,7 @@
 """Read one certificate and hold it to AWS's profile (RFC 5280 section 4, AWS attestation process 3.2.3).
 
-DER and a role come in, the few facts a chain is judged by go out. Checked here is all that one certificate shows by itself;
-never its signature, its place in a chain, or a time.
+DER and a role come in, the few facts a chain is judged by go out. Checked here is all that one
+certificate shows by itself; never its signature, its place in a chain, or a time.
 """
 
 from datetime import datetime
@@ -15,15 +15,21 @@ from nitro_attest import _der, _ecdsa, _extensions
 from nitro_attest.errors import Reason, refused
 
 _VERSION_3: Final = bytes.fromhex("a003020102")  # RFC 5280 4.1.2.1: [0] INTEGER 2
-_ECDSA_WITH_SHA384: Final = bytes.fromhex("300a06082a8648ce3d040303")  # RFC 5758 section 3.2: no parameters
+_ECDSA_WITH_SHA384: Final = bytes.fromhex(
+    "300a06082a8648ce3d040303"
+)  # RFC 5758 section 3.2: no parameters
 _CERTIFICATE_TAGS: Final = bytes.fromhex("303003")  # TBSCertificate, algorithm, signature
 _NO_UNUSED_BITS: Final = b"\x00"  # X.690 8.6.2.2: a signature is whole octets
-_TBS_TAGS: Final = bytes.fromhex("a0023030303030")  # version, serial, algorithm, issuer, validity, subject, public key
+_TBS_TAGS: Final = bytes.fromhex(
+    "a0023030303030"
+)  # version, serial, algorithm, issuer, validity, subject, public key
 _EXTENSIONS_TAG: Final = b"\xa3"
 _UTC_TIME: Final = (0x17, 13)  # RFC 5280 4.1.2.5.1: YYMMDDHHMMSSZ
 _GENERALIZED_TIME: Final = (0x18, 15)  # RFC 5280 4.1.2.5.2: YYYYMMDDHHMMSSZ
 _FIRST_GENERALIZED_YEAR: Final = 2050
-_MAX_SERIAL_OCTETS: Final = 21  # RFC 5280 4.1.2.2 says 20; genuine serials of 20 random octets need a leading zero
+_MAX_SERIAL_OCTETS: Final = (
+    21  # RFC 5280 4.1.2.2 says 20; genuine serials of 20 random octets need a leading zero
+)
 _EMPTY_NAME: Final = b"\x30\x00"
 
 _COMMON_NAME: Final = bytes.fromhex("0603550403")  # X.520: 2.5.4.3
@@ -72,15 +78,19 @@ def read_certificate(der: bytes, role: Role, place: str) -> Certificate:
     """Read `der` and hold it to the profile of its role; `place` names it in a refusal (`"cabundle[1]"`).
 
     Raises:
-        UntrustedDocumentError: `chain.certificate`, `chain.algorithm`, `chain.key`, `chain.subject`, `chain.signature` (not
-            two integers in range), `chain.extension`, `chain.not_a_ca`, `chain.key_usage`.
+        UntrustedDocumentError: `chain.certificate`, `chain.algorithm`, `chain.key`,
+            `chain.subject`, `chain.signature` (not two integers in range), `chain.extension`,
+            `chain.not_a_ca`, `chain.key_usage`.
 
     """
     try:
         parts = _split(der)
     except _der.DerError as exc:
         raise refused(Reason.CHAIN_CERTIFICATE, place) from exc
-    if len(parts.serial) > _MAX_SERIAL_OCTETS or int.from_bytes(parts.serial, "big", signed=True) <= 0:
+    if (
+        len(parts.serial) > _MAX_SERIAL_OCTETS
+        or int.from_bytes(parts.serial, "big", signed=True) <= 0
+    ):
         raise refused(Reason.CHAIN_CERTIFICATE, f"{place}: serial number")
     if not parts.algorithm == parts.outer_algorithm == _ECDSA_WITH_SHA384:
         raise refused(Reason.CHAIN_ALGORITHM, place, "ecdsa-with-SHA384")
@@ -115,12 +125,17 @@ def common_name(certificate: Certificate, place: str) -> str:
     """Return the one common name of the subject, in ASCII.
 
     Raises:
-        UntrustedDocumentError: `chain.subject` if there is none, more than one, or it is of another form.
+        UntrustedDocumentError: `chain.subject` if there is none, more than one, or it is of another
+            form.
 
     """
     try:
         sets = _der.children(_der.only_child(certificate.subject, _der.SEQUENCE))
-        attributes = [_der.children(attribute) for _, members, _ in sets for _, attribute, _ in _der.children(members)]
+        attributes = [
+            _der.children(attribute)
+            for _, members, _ in sets
+            for _, attribute, _ in _der.children(members)
+        ]
         ((tag, name, _),) = (value for (_, _, kind), value in attributes if kind == _COMMON_NAME)
         text = name.decode("ascii")
     except (_der.DerError, ValueError) as exc:
@@ -133,13 +148,24 @@ def common_name(certificate: Certificate, place: str) -> str:
 def _split(der: bytes) -> _Parts:
     """Take a certificate apart (RFC 5280 section 4.1).
 
-    Unique identifiers are refused: RFC 5280 4.1.2.8 forbids them, and no genuine certificate has one.
+    Unique identifiers are refused: RFC 5280 4.1.2.8 forbids them, and no genuine certificate has
+    one.
     """
-    (_, tbs, _), (_, _, outer_algorithm), (_, signature, _) = _run(_der.only_child(der, _der.SEQUENCE), _CERTIFICATE_TAGS)
+    (_, tbs, _), (_, _, outer_algorithm), (_, signature, _) = _run(
+        _der.only_child(der, _der.SEQUENCE), _CERTIFICATE_TAGS
+    )
     (_, _, version), *fields = _run(tbs, _TBS_TAGS, _TBS_TAGS + _EXTENSIONS_TAG)
     if version != _VERSION_3 or not signature.startswith(_NO_UNUSED_BITS):
         raise _der.DerError
-    (_, serial, _), (_, _, algorithm), (_, _, issuer), (_, validity, _), (_, _, subject), (_, _, public_key), *more = fields
+    (
+        (_, serial, _),
+        (_, _, algorithm),
+        (_, _, issuer),
+        (_, validity, _),
+        (_, _, subject),
+        (_, _, public_key),
+        *more,
+    ) = fields
     extensions = more[0][1] if more else None
     return _Parts(
         serial,
@@ -173,7 +199,9 @@ def _read_times(validity: bytes, parsed: x509.Certificate, place: str) -> tuple[
     """Hold both times to their one form: UTCTime up to 2049, GeneralizedTime from 2050 on, to the second, in UTC."""
     try:
         times = (parsed.not_valid_before_utc, parsed.not_valid_after_utc)
-    except ValueError as exc:  # the year 0, which GeneralizedTime can write and `datetime` cannot hold
+    except (
+        ValueError
+    ) as exc:  # the year 0, which GeneralizedTime can write and `datetime` cannot hold
         raise refused(Reason.CHAIN_CERTIFICATE, f"{place}: validity") from exc
     for (tag, digits, _), time in zip(_der.children(validity), times, strict=True):
         form = _UTC_TIME if time.year < _FIRST_GENERALIZED_YEAR else _GENERALIZED_TIME

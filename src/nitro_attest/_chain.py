@@ -1,13 +1,15 @@
 """Decide whether the leaf of a document may sign for the pinned root (RFC 5280 section 6, AWS attestation process 3.2.3).
 
-The leaf, the bundle, the anchor, a time and the module's name come in; the leaf's key and the end of the chain's validity go
-out. First AWS's own rules, which leave exactly one possible path; then RFC 5280 path validation by `cryptography` on that path.
-Never: path building, a certificate that is not part of the path, a signature check on a chain that one of the rules refuses.
+The leaf, the bundle, the anchor, a time and the module's name come in; the leaf's key and the end
+of the chain's validity go out. First AWS's own rules, which leave exactly one possible path; then
+RFC 5280 path validation by `cryptography` on that path.
+Never: path building, a certificate that is not part of the path, a signature check on a chain that
+    one of the rules refuses.
 
-What has been proven from the root down, and holds whatever the time, is remembered by its exact bytes: which bundles
-are good and which leaves are good under each. So a known leaf costs no signature check, and a new one under a known
-bundle costs one: the bundle's last authority is its anchor. Whose name the leaf bears and whether every certificate is
-valid now is asked every time.
+What has been proven from the root down, and holds whatever the time, is remembered by its exact
+bytes: which bundles are good and which leaves are good under each. So a known leaf costs no
+signature check, and a new one under a known bundle costs one: the bundle's last authority is its
+anchor. Whose name the leaf bears and whether every certificate is valid now is asked every time.
 """
 
 from collections.abc import Sequence
@@ -33,8 +35,11 @@ _LEAF_RULES: Final = (
     .require_present(x509.KeyUsage, Criticality.AGNOSTIC, None)
 )
 
-MAX_KNOWN_HOSTS: Final = 1024  # about 10 kB each with one leaf, so 10 MB; 33 MB if all are as large as a document can make them
-MAX_KNOWN_LEAVES: Final = 8  # for each host: it runs 4 enclaves at most, and each has one leaf for up to 3 hours
+# about 10 kB each with one leaf, so 10 MB; 33 MB if all are as large as a document can make them
+MAX_KNOWN_HOSTS: Final = 1024
+MAX_KNOWN_LEAVES: Final = (
+    8  # for each host: it runs 4 enclaves at most, and each has one leaf for up to 3 hours
+)
 
 
 @final
@@ -59,7 +64,8 @@ class KnownLeaf(NamedTuple):
 class KnownHost(NamedTuple):
     """Hold the authorities of a bundle that is proven, and the leaves proven under them: no host can push out another's.
 
-    `anchor` is the last of the authorities; `cryptography` keeps its key loaded in there, which saves a tenth of each check.
+    `anchor` is the last of the authorities; `cryptography` keeps its key loaded in there, which
+    saves a tenth of each check.
     """
 
     authorities: tuple[Certificate, ...]
@@ -67,7 +73,9 @@ class KnownHost(NamedTuple):
     leaves: Memo[bytes, KnownLeaf]
 
 
-_KNOWN_HOSTS: Final[Memo[tuple[bytes, ...], KnownHost]] = Memo(MAX_KNOWN_HOSTS)  # by the whole bundle, the root included
+_KNOWN_HOSTS: Final[Memo[tuple[bytes, ...], KnownHost]] = Memo(
+    MAX_KNOWN_HOSTS
+)  # by the whole bundle, the root included
 
 
 def check_chain(
@@ -94,7 +102,9 @@ def check_chain(
     if host is None:
         check_path(root_store(cabundle[0]), chain, second)
         host = KnownHost(authorities, _store(authorities[-1]), Memo(MAX_KNOWN_LEAVES))
-        _KNOWN_HOSTS.remember((authorities[0].der, *cabundle[1:]), host)  # all hosts share the bytes of one root
+        _KNOWN_HOSTS.remember(
+            (authorities[0].der, *cabundle[1:]), host
+        )  # all hosts share the bytes of one root
         host.leaves.remember(leaf_der, leaf)
     elif known_leaf is None:
         check_path(host.anchor, chain[-2:], second)
@@ -104,11 +114,16 @@ def check_chain(
 
 def _read_authorities(cabundle: tuple[bytes, ...]) -> tuple[Certificate, ...]:
     root, *others = cabundle
-    below = [read_certificate(der, Role.AUTHORITY, _place(index)) for index, der in enumerate(others, start=1)]
+    below = [
+        read_certificate(der, Role.AUTHORITY, _place(index))
+        for index, der in enumerate(others, start=1)
+    ]
     return _read_root(root), *below
 
 
-@lru_cache(maxsize=8)  # a policy's own anchor and nothing else comes here, so no document decides what is kept
+@lru_cache(
+    maxsize=8
+)  # a policy's own anchor and nothing else comes here, so no document decides what is kept
 def _read_root(der: bytes) -> Certificate:
     return read_certificate(der, Role.AUTHORITY, _place(0))
 
@@ -166,20 +181,28 @@ def _check_path_lengths(authorities: Sequence[Certificate]) -> None:
 def _outside_validity(chain: Sequence[Certificate], second: datetime) -> VerificationError:
     """Name the first certificate that is not valid in `second`."""
     index, outside = next(
-        (index, member) for index, member in enumerate(chain) if not member.not_before <= second <= member.not_after
+        (index, member)
+        for index, member in enumerate(chain)
+        if not member.not_before <= second <= member.not_after
     )
     place = _place(index) if outside is not chain[-1] else _LEAF
     if second < outside.not_before:
         expected = f"not before {outside.not_before.isoformat()}"
         return refused(Reason.CHAIN_NOT_YET_VALID, place, expected, second.isoformat())
-    return refused(Reason.CHAIN_EXPIRED, place, f"not after {outside.not_after.isoformat()}", second.isoformat())
+    return refused(
+        Reason.CHAIN_EXPIRED,
+        place,
+        f"not after {outside.not_after.isoformat()}",
+        second.isoformat(),
+    )
 
 
 def check_path(anchor: Store, chain: Sequence[Certificate], second: datetime) -> None:
     """Validate the path as RFC 5280 section 6 says; its first certificate is the only one in `anchor`.
 
-    Every rule but the signatures has been checked above, certificate by certificate, so a refusal here is a signature that the
-    certificate before did not make. It is not looked for again: that would cost further signature checks.
+    Every rule but the signatures has been checked above, certificate by certificate, so a refusal
+    here is a signature that the certificate before did not make. It is not looked for again: that
+    would cost further signature checks.
     """
     root, *others, leaf = (x509.load_der_x509_certificate(certificate.der) for certificate in chain)
     verifier = (
@@ -196,5 +219,11 @@ def check_path(anchor: Store, chain: Sequence[Certificate], second: datetime) ->
         path = verifier.verify(leaf, others).chain
     except (PathError, ValueError) as exc:
         cause = exc
-    if path != [leaf, *reversed(others), root]:  # no path at all, or one that is not exactly the given one
-        raise refused(Reason.CHAIN_SIGNATURE, "chain", "each certificate signed by the one before it") from cause
+    if path != [
+        leaf,
+        *reversed(others),
+        root,
+    ]:  # no path at all, or one that is not exactly the given one
+        raise refused(
+            Reason.CHAIN_SIGNATURE, "chain", "each certificate signed by the one before it"
+        ) from cause

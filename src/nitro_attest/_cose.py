@@ -1,10 +1,11 @@
 """Read the COSE_Sign1 envelope (RFC 9052 section 4.2) in the one encoding AWS uses, and check its signature.
 
-Bytes come in; the payload, still unverified, and the 96-byte signature go out. Never: a header that AWS does not write, an
-algorithm chosen by the document, a payload re-encoded before its signature is checked.
+Bytes come in; the payload, still unverified, and the 96-byte signature go out. Never: a header that
+AWS does not write, an algorithm chosen by the document, a payload re-encoded before its signature
+is checked.
 
-All of an envelope is fixed but the payload and the signature, so it is compared, not decoded. Only an envelope that is already
-refused is decoded, to say what is wrong with it.
+All of an envelope is fixed but the payload and the signature, so it is compared, not decoded. Only
+an envelope that is already refused is decoded, to say what is wrong with it.
 """
 
 from typing import Final, NamedTuple, NoReturn, cast, final
@@ -12,8 +13,12 @@ from typing import Final, NamedTuple, NoReturn, cast, final
 from nitro_attest import _cbor, _ecdsa
 from nitro_attest.errors import Reason, refused
 
-MAX_DOCUMENT_BYTES: Final = 20_480  # a payload of 16,384 bytes and its envelope need 16,493; the rest is slack
-MAX_PAYLOAD_BYTES: Final = 16_384  # AWS attestation process, 3.1: "the payload ... 1 to 16384 bytes"
+MAX_DOCUMENT_BYTES: Final = (
+    20_480  # a payload of 16,384 bytes and its envelope need 16,493; the rest is slack
+)
+MAX_PAYLOAD_BYTES: Final = (
+    16_384  # AWS attestation process, 3.1: "the payload ... 1 to 16384 bytes"
+)
 
 _TAG_18: Final = b"\xd2"  # RFC 9052 section 4.2: COSE_Sign1, optional
 _PROTECTED_HEADER: Final = bytes.fromhex("a1013822")  # {1: -35}, ES384 (RFC 9053 section 2.1)
@@ -25,7 +30,8 @@ _SIGNED_BEFORE_PAYLOAD: Final = (
 )  # RFC 9052 section 4.4, no external data
 _SIGN1_ITEMS: Final = 4
 
-# RFC 8949 section 3: the first octet of a byte string holds its length up to 23, or says in how many octets it follows.
+# RFC 8949 section 3: the first octet of a byte string holds its length up to 23, or says in how
+# many octets it follows.
 _BYTE_STRING: Final = 0x40
 _MAX_LENGTH_WITHIN: Final = 23
 _MAX_LENGTH_IN_ONE: Final = 0xFF
@@ -68,15 +74,21 @@ def _refuse(sign1: bytes) -> NoReturn:
     if type(unprotected) is not dict or unprotected:
         raise refused(Reason.COSE_UNPROTECTED_HEADER, "unprotected header", "an empty map")
     if type(payload) is not bytes or not 1 <= len(payload) <= MAX_PAYLOAD_BYTES:
-        raise refused(Reason.COSE_PAYLOAD, "payload", f"a byte string of 1 to {MAX_PAYLOAD_BYTES} bytes")
+        raise refused(
+            Reason.COSE_PAYLOAD, "payload", f"a byte string of 1 to {MAX_PAYLOAD_BYTES} bytes"
+        )
     if type(signature) is not bytes:
         raise refused(Reason.COSE_STRUCTURE, "signature", "a byte string")
     if len(signature) != _ecdsa.SIGNATURE_BYTES:
         expected = f"{_ecdsa.SIGNATURE_BYTES} bytes"
-        raise refused(Reason.COSE_SIGNATURE_LENGTH, "signature", expected, f"{len(signature)} bytes")
+        raise refused(
+            Reason.COSE_SIGNATURE_LENGTH, "signature", expected, f"{len(signature)} bytes"
+        )
     before_unprotected = _BEFORE_PAYLOAD.removesuffix(_EMPTY_MAP)
     if sign1.startswith(before_unprotected) and not sign1.startswith(_BEFORE_PAYLOAD):
-        raise refused(Reason.COSE_UNPROTECTED_HEADER, "unprotected header", "an empty map of definite length")
+        raise refused(
+            Reason.COSE_UNPROTECTED_HEADER, "unprotected header", "an empty map of definite length"
+        )
     raise refused(Reason.COSE_STRUCTURE, "envelope", "the shortest definite-length encoding")
 
 
@@ -86,7 +98,9 @@ def _decode_items(sign1: bytes) -> list[object]:
         raise refused(Reason.COSE_STRUCTURE, "envelope", "an array")
     items = cast("list[object]", decoded)
     if len(items) != _SIGN1_ITEMS:
-        raise refused(Reason.COSE_STRUCTURE, "envelope", f"{_SIGN1_ITEMS} items", f"{len(items)} items")
+        raise refused(
+            Reason.COSE_STRUCTURE, "envelope", f"{_SIGN1_ITEMS} items", f"{len(items)} items"
+        )
     return items
 
 

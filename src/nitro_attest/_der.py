@@ -1,7 +1,8 @@
 """Split DER into its elements (ITU-T X.690), as far as certificates need it.
 
-Bytes come in, the elements that fill them go out. Never: a long-form tag, an indefinite or non-shortest length, an element that
-ends beyond what it is part of. What the elements mean is not decided here.
+Bytes come in, the elements that fill them go out. Never: a long-form tag, an indefinite or
+non-shortest length, an element that ends beyond what it is part of. What the elements mean is not
+decided here.
 """
 
 from typing import Final, TypeAlias
@@ -11,8 +12,8 @@ SEQUENCE: Final = 0x30
 _HEADER_OCTETS: Final = 2  # a tag and a length, if both are short
 _LONG_TAG: Final = 0x1F  # X.690 8.1.2.4: the tag number follows in further octets
 _MAX_SHORT_LENGTH: Final = 0x7F  # X.690 8.1.3.4
-# X.690 8.1.3.5: the length octets that follow, and the least length they may hold (10.1: the shortest form). Two octets reach
-# 65,535 bytes; a certificate here has at most 1,024.
+# X.690 8.1.3.5: the length octets that follow, and the least length they may hold (10.1: the
+# shortest form). Two octets reach 65,535 bytes; a certificate here has at most 1,024.
 _LONG_LENGTHS: Final = {0x81: (1, 0x80), 0x82: (2, 0x100)}
 _LONG_SEQUENCE: Final = b"\x30\x82"  # how every certificate begins that has a P-384 key
 _LONG_SEQUENCE_OCTETS: Final = 4
@@ -71,7 +72,9 @@ def only_child(data: bytes, tag: int) -> bytes:
 
 def has_trailing_bytes(data: bytes) -> bool:
     """Say whether `data` goes on after its first element; bytes that are no DER at all have no end to go beyond."""
-    if data.startswith(_LONG_SEQUENCE) and int.from_bytes(data[2:4], "big") + _LONG_SEQUENCE_OCTETS == len(data):
+    if data.startswith(_LONG_SEQUENCE) and int.from_bytes(
+        data[2:4], "big"
+    ) + _LONG_SEQUENCE_OCTETS == len(data):
         return False
     try:
         return len(children(data)) > 1

@@ -1,8 +1,9 @@
 """Answer one question: whether an ES384 signature is good (RFC 9053 section 2.1, FIPS 186-5).
 
-A P-384 key as DER SubjectPublicKeyInfo, a 96-byte `r || s` and the signed bytes come in, yes or no goes out. This is
-the one seam behind which there is more than one implementation of P-384; all that is not curve arithmetic is decided before
-it, so that they can't differ. High s is accepted: half of AWS's signatures have it.
+A P-384 key as DER SubjectPublicKeyInfo, a 96-byte `r || s` and the signed bytes come in, yes or no
+goes out. This is the one seam behind which there is more than one implementation of P-384; all that
+is not curve arithmetic is decided before it, so that they can't differ. High s is accepted: half of
+AWS's signatures have it.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,11 +21,13 @@ from nitro_attest.errors import PolicyError
 
 SIGNATURE_BYTES: Final = 96  # RFC 9053 section 2.1: r and s of 48 bytes each
 P384_ORDER: Final = int(  # FIPS 186-5 via SP 800-186 section 3.2.1.4
-    "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973", 16
+    "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
+    16,
 )
 P384_PRIME: Final = 2**384 - 2**128 - 2**96 + 2**32 - 1  # the same section
 P384_B: Final = int(  # the same section
-    "b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aef", 16
+    "b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aef",
+    16,
 )
 _COORDINATE_BYTES: Final = 48
 SPKI_PREFIX: Final = bytes.fromhex(
@@ -32,7 +35,8 @@ SPKI_PREFIX: Final = bytes.fromhex(
 )  # RFC 5480: ecPublicKey, secp384r1, 97 bytes
 SPKI_BYTES: Final = len(SPKI_PREFIX) + 97  # RFC 5480 section 2.2: 0x04, x and y of 48 bytes each
 
-# Only keys whose chain has been proven get as far as a signature check, so nobody else can push out one that is in use.
+# Only keys whose chain has been proven get as far as a signature check, so nobody else can push out
+# one that is in use.
 _MAX_LOADED_KEYS: Final = 1024  # about 2 kB each
 
 
@@ -40,8 +44,9 @@ _MAX_LOADED_KEYS: Final = 1024  # about 2 kB each
 class SignatureBackend(StrEnum):
     """Name an implementation of P-384 for the signatures of documents; certificates are always checked by `cryptography`.
 
-    `AWS_LC` (`awscrt`, the extra `aws-lc`) is the faster one but keeps other threads waiting meanwhile: for processes that
-    verify one document at a time. `CRYPTOGRAPHY` (OpenSSL) lets other threads run: for many threads in one process.
+    `AWS_LC` (`awscrt`, the extra `aws-lc`) is the faster one but keeps other threads waiting
+    meanwhile: for processes that verify one document at a time. `CRYPTOGRAPHY` (OpenSSL) lets other
+    threads run: for many threads in one process.
     """
 
     AWS_LC = "aws-lc"
@@ -68,22 +73,29 @@ def use_signature_backend(backend: SignatureBackend) -> None:
         PolicyError: `backend` is no `SignatureBackend`, or its package is not installed.
 
     """
-    global _choice  # noqa: PLW0603 - the one setting of the process, replaced as a whole
+    global _choice
     if type(backend) is not SignatureBackend:
         raise PolicyError("signature_backend", "expected a SignatureBackend")
     try:
         _choice = backend, _BUILDERS[backend]()
     except ImportError as exc:
-        raise PolicyError("signature_backend", "not installed: pip install nitro-attest[aws-lc]") from exc
+        raise PolicyError(
+            "signature_backend", "not installed: pip install nitro-attest[aws-lc]"
+        ) from exc
 
 
 def is_public_key(spki: bytes) -> bool:
     """Say whether `spki` is exactly a named-curve P-384 key with an uncompressed point that lies on the curve.
 
-    The point is put into the equation here (SP 800-56A section 5.6.2.3.3; the cofactor is 1, so no more is to be shown), which
-    takes a tenth of the time that loading the key takes. Who uses the key loads it, and puts the point to the same question.
+    The point is put into the equation here (SP 800-56A section 5.6.2.3.3; the cofactor is 1, so no
+    more is to be shown), which takes a tenth of the time that loading the key takes. Who uses the
+    key loads it, and puts the point to the same question.
     """
-    if len(spki) != SPKI_BYTES or not spki.startswith(SPKI_PREFIX) or spki[len(SPKI_PREFIX)] != 0x04:  # noqa: PLR2004 - SEC 1 2.3.3
+    if (
+        len(spki) != SPKI_BYTES
+        or not spki.startswith(SPKI_PREFIX)
+        or spki[len(SPKI_PREFIX)] != 0x04
+    ):
         return False
     x = int.from_bytes(spki[-2 * _COORDINATE_BYTES : -_COORDINATE_BYTES], "big")
     y = int.from_bytes(spki[-_COORDINATE_BYTES:], "big")
@@ -113,7 +125,7 @@ def _load(spki: bytes) -> ec.EllipticCurvePublicKey:
 
 def _chosen() -> tuple[SignatureBackend, _Check]:
     """Return the choice of this process; if the application has made none, AWS-LC if it is installed."""
-    global _choice  # noqa: PLW0603 - the one setting of the process, made when it is first needed
+    global _choice
     if _choice is None:
         try:
             _choice = SignatureBackend.AWS_LC, _aws_lc()
@@ -123,7 +135,7 @@ def _chosen() -> tuple[SignatureBackend, _Check]:
 
 
 def _aws_lc() -> _Check:
-    from awscrt.crypto import EC  # noqa: PLC0415 # pyright: ignore[reportMissingTypeStubs] - a slow extra, without py.typed
+    from awscrt.crypto import EC  # pyright: ignore[reportMissingTypeStubs] - a slow extra, without py.typed
 
     load = lru_cache(_MAX_LOADED_KEYS)(EC.new_key_from_der_data)
 

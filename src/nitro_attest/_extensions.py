@@ -1,8 +1,10 @@
 """Read the extensions of one certificate and hold them to AWS's profile (RFC 5280 section 4.2).
 
-The DER of a certificate's extensions comes in; what they say about issuing, keys and paths goes out. Read here byte by
-byte, since the readers of `cryptography` meet hostile extensions with many kinds of exceptions and with warnings.
-Never: an extension twice, one that is critical and not understood, or one that narrows and is not evaluated.
+The DER of a certificate's extensions comes in; what they say about issuing, keys and paths goes
+out. Read here byte by byte, since the readers of `cryptography` meet hostile extensions with many
+kinds of exceptions and with warnings.
+Never: an extension twice, one that is critical and not understood, or one that narrows and is not
+    evaluated.
 """
 
 from collections.abc import Mapping
@@ -15,8 +17,11 @@ _SUBJECT_KEY_IDENTIFIER: Final = bytes.fromhex("551d0e")  # RFC 5280 4.2.1.2: 2.
 _KEY_USAGE: Final = bytes.fromhex("551d0f")  # 4.2.1.3: 2.5.29.15
 _BASIC_CONSTRAINTS: Final = bytes.fromhex("551d13")  # 4.2.1.9: 2.5.29.19
 _AUTHORITY_KEY_IDENTIFIER: Final = bytes.fromhex("551d23")  # 4.2.1.1: 2.5.29.35
-_UNDERSTOOD: Final = frozenset({_BASIC_CONSTRAINTS, _KEY_USAGE})  # 4.2: what is critical must be understood
-# Each narrows what a certificate may be used for in a way AWS's profile has no use for: refused, not half understood.
+_UNDERSTOOD: Final = frozenset(
+    {_BASIC_CONSTRAINTS, _KEY_USAGE}
+)  # 4.2: what is critical must be understood
+# Each narrows what a certificate may be used for in a way AWS's profile has no use for: refused,
+# not half understood.
 _REFUSED: Final = frozenset(
     {
         bytes.fromhex("551d1e"),  # 4.2.1.10: nameConstraints
@@ -26,12 +31,15 @@ _REFUSED: Final = frozenset(
         bytes.fromhex("551d36"),  # 4.2.1.14: inhibitAnyPolicy
     }
 )
-# Not evaluated, but path validation reads the first two as well and would refuse a bad name in them as if it were a bad
-# signature: only names in plain ASCII are let through to it. Genuine certificates have the third alone.
+# Not evaluated, but path validation reads the first two as well and would refuse a bad name in them
+# as if it were a bad signature: only names in plain ASCII are let through to it. Genuine
+# certificates have the third alone.
 _ALTERNATIVE_NAMES: Final = bytes.fromhex("551d11")  # 4.2.1.6: subjectAltName
 _INFORMATION_ACCESS: Final = bytes.fromhex("2b06010505070101")  # 4.2.2.1: authorityInfoAccess
 _DISTRIBUTION_POINTS: Final = bytes.fromhex("551d1f")  # 4.2.1.13: cRLDistributionPoints
-_PLAIN_NAMES: Final = frozenset({0x81, 0x82, 0x86})  # 4.2.1.6: rfc822Name, dNSName, uniformResourceIdentifier
+_PLAIN_NAMES: Final = frozenset(
+    {0x81, 0x82, 0x86}
+)  # 4.2.1.6: rfc822Name, dNSName, uniformResourceIdentifier
 _ACCESS_METHODS: Final = bytes.fromhex("06082b060105050730")  # 4.2.2.1: id-ad and one more octet
 _LISTS: Final = frozenset({_ALTERNATIVE_NAMES, _INFORMATION_ACCESS, _DISTRIBUTION_POINTS})
 _LONG_ARC: Final = 0x80  # X.690 8.19.2: with this bit set an arc goes on in the next octet
@@ -70,7 +78,11 @@ def read_extensions(encoded: bytes | None, place: str) -> Extensions:
             (_, name, _), *flag, (_, value, _) = _der.children(entry)
             critical = bool(flag)
             if name in found or name in _REFUSED or (critical and name not in _UNDERSTOOD):
-                raise refused(Reason.CHAIN_EXTENSION, f"{place}: extension {name.hex()}", "none that is not understood")
+                raise refused(
+                    Reason.CHAIN_EXTENSION,
+                    f"{place}: extension {name.hex()}",
+                    "none that is not understood",
+                )
             if name in _LISTS:
                 _check_list(name, value)
             found[name] = Extension(critical, value)
@@ -86,7 +98,9 @@ def _check_list(kind: bytes, value: bytes) -> None:
             _check_plain(name)
         elif kind == _INFORMATION_ACCESS:
             match _der.children(name[1]):
-                case [(_, _, method), location] if method[:-1] == _ACCESS_METHODS and method[-1] < _LONG_ARC:
+                case [(_, _, method), location] if (
+                    method[:-1] == _ACCESS_METHODS and method[-1] < _LONG_ARC
+                ):
                     _check_plain(location)
                 case _:
                     raise _der.DerError
@@ -123,7 +137,11 @@ def check_leaf(extensions: Extensions, place: str) -> None:
 
     """
     is_authority, _ = _basic_constraints(extensions, place)
-    if is_authority or _BASIC_CONSTRAINTS not in extensions or not extensions[_BASIC_CONSTRAINTS].critical:
+    if (
+        is_authority
+        or _BASIC_CONSTRAINTS not in extensions
+        or not extensions[_BASIC_CONSTRAINTS].critical
+    ):
         raise refused(Reason.CHAIN_EXTENSION, f"{place}: basicConstraints", "critical, not a CA")
     if _key_usage(extensions, place) & (_DIGITAL_SIGNATURE | _KEY_CERT_SIGN) != _DIGITAL_SIGNATURE:
         raise refused(Reason.CHAIN_KEY_USAGE, place, "digitalSignature without keyCertSign")
@@ -157,7 +175,9 @@ def _basic_constraints(extensions: Extensions, place: str) -> tuple[bool, int | 
                 return False, None
             case [(_, _, encoded)] if encoded == _TRUE:
                 return True, None
-            case [(_, _, encoded), (tag, number, _)] if encoded == _TRUE and tag == _INTEGER and _is_length(number):
+            case [(_, _, encoded), (tag, number, _)] if (
+                encoded == _TRUE and tag == _INTEGER and _is_length(number)
+            ):
                 return True, int.from_bytes(number, "big")
             case _:
                 pass
@@ -168,8 +188,8 @@ def _basic_constraints(extensions: Extensions, place: str) -> tuple[bool, int | 
 
 def _is_length(number: bytes) -> bool:
     """Say whether the content of an INTEGER is not negative, in its shortest form, and not absurd (X.690 8.3.2)."""
-    padded = len(number) > 1 and number[0] == 0 and number[1] <= 0x7F  # noqa: PLR2004 - a sign bit that is not needed
-    return 0 < len(number) <= _MAX_PATH_LENGTH_OCTETS and number[0] <= 0x7F and not padded  # noqa: PLR2004 - the sign bit
+    padded = len(number) > 1 and number[0] == 0 and number[1] <= 0x7F
+    return 0 < len(number) <= _MAX_PATH_LENGTH_OCTETS and number[0] <= 0x7F and not padded
 
 
 def _key_usage(extensions: Extensions, place: str) -> int:
@@ -178,7 +198,9 @@ def _key_usage(extensions: Extensions, place: str) -> int:
         return 0
     try:
         unused, *octets = _der.only_child(extensions[_KEY_USAGE].value, _BIT_STRING)
-        if octets and unused == (octets[-1] & -octets[-1]).bit_length() - 1:  # X.690 11.2.2: it ends with its last set bit
+        if (
+            octets and unused == (octets[-1] & -octets[-1]).bit_length() - 1
+        ):  # X.690 11.2.2: it ends with its last set bit
             return octets[0]
     except (_der.DerError, ValueError) as exc:
         raise refused(Reason.CHAIN_EXTENSION, f"{place}: keyUsage") from exc

@@ -1,7 +1,8 @@
 """Remember what has been proven, within a bound.
 
-A key and a fact come in once the fact is proven; the fact comes back for the same key. Never: a refusal, a time or a verdict,
-which are no facts for ever; more entries than the size; an entry that looking something up could change.
+A key and a fact come in once the fact is proven; the fact comes back for the same key. Never: a
+refusal, a time or a verdict, which are no facts for ever; more entries than the size; an entry that
+looking something up could change.
 """
 
 from collections.abc import Hashable
@@ -15,9 +16,10 @@ _FactT = TypeVar("_FactT")
 class Memo(Generic[_KeyT, _FactT]):
     """Hold the facts of the last `size` keys that were proven; 0 holds none.
 
-    The oldest entry goes first, whether it was used or not: certificates expire in the order they came, and a fact that is
-    still needed is proven again. Every step is one operation on a dict, which Python makes atomic (a key is hashed and
-    compared in C), so threads need no lock, and no fork or signal can leave one held.
+    The oldest entry goes first, whether it was used or not: certificates expire in the order they
+    came, and a fact that is still needed is proven again. Every step is one operation on a dict,
+    which Python makes atomic (a key is hashed and compared in C), so threads need no lock, and no
+    fork or signal can leave one held.
     """
 
     def __init__(self, size: int) -> None:

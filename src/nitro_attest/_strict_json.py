@@ -1,7 +1,7 @@
 """Read JSON that people and tools wrote (RFC 8259), and refuse what two readers could understand differently.
 
-Text or its UTF-8 bytes come in, plain values go out. Never: a name given twice, NaN, or a file without a bound on its
-size.
+Text or its UTF-8 bytes come in, plain values go out. Never: a name given twice, NaN, or a file
+without a bound on its size.
 """
 
 import json
@@ -9,7 +9,9 @@ from typing import Final, NoReturn, cast
 
 from nitro_attest.errors import PolicyError
 
-MAX_TEXT_BYTES: Final = 1_048_576  # ours: a policy of 64 sets has about 60,000, a key policy at most 32,768
+MAX_TEXT_BYTES: Final = (
+    1_048_576  # ours: a policy of 64 sets has about 60,000, a key policy at most 32,768
+)
 
 
 def decode_text(data: bytes | str, source: str) -> str:
@@ -26,14 +28,17 @@ def decode_text(data: bytes | str, source: str) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as exc:
-        raise PolicyError(source, f"expected text in UTF-8, found other bytes at offset {exc.start}") from exc
+        raise PolicyError(
+            source, f"expected text in UTF-8, found other bytes at offset {exc.start}"
+        ) from exc
 
 
 def parse(data: bytes | str, source: str) -> object:
     """Return the one value that `data` holds.
 
     Raises:
-        PolicyError: It is not JSON, or JSON that is ambiguous; the line is named where there is one.
+        PolicyError: It is not JSON, or JSON that is ambiguous; the line is named where there is
+            one.
 
     """
     text = decode_text(data, source)
@@ -44,8 +49,13 @@ def parse(data: bytes | str, source: str) -> object:
         raise PolicyError(place, f"not JSON: {exc.msg}") from exc
     except _AmbiguousError as exc:
         raise PolicyError(source, str(exc)) from exc
-    except (ValueError, RecursionError) as exc:  # an integer of thousands of digits; thousands of brackets
-        raise PolicyError(source, "not JSON that can be read: a number too long or values nested too deep") from exc
+    except (
+        ValueError,
+        RecursionError,
+    ) as exc:  # an integer of thousands of digits; thousands of brackets
+        raise PolicyError(
+            source, "not JSON that can be read: a number too long or values nested too deep"
+        ) from exc
 
 
 def expect_object(value: object, place: str) -> dict[str, object]:
@@ -67,7 +77,9 @@ def name_of(value: object) -> str:
 
 def shown(text: str) -> str:
     """Return text of a file for an error: in double quotes, printable ASCII only, cut after 60 characters."""
-    return json.dumps(text[:_MAX_SHOWN] + ("..." if len(text) > _MAX_SHOWN else "")).replace("\x7f", "\\u007f")
+    return json.dumps(text[:_MAX_SHOWN] + ("..." if len(text) > _MAX_SHOWN else "")).replace(
+        "\x7f", "\\u007f"
+    )
 
 
 _MAX_SHOWN: Final = 60

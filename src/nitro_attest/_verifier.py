@@ -1,7 +1,7 @@
 """Verify an attestation document: the steps in their order, and nothing else.
 
-A document, a policy and the values of this call come in; a result goes out, or one typed exception. Never: a socket, a
-file, the environment, a log, or a clock other than the system's one, read once.
+A document, a policy and the values of this call come in; a result goes out, or one typed exception.
+Never: a socket, a file, the environment, a log, or a clock other than the system's one, read once.
 """
 
 import hashlib
@@ -17,12 +17,14 @@ from nitro_attest.result import AttestationResult
 MIN_NONCE_BYTES: Final = 16  # 128 bits: below that a nonce can be guessed or repeats by chance
 
 
-def verify(doc: bytes, policy: Policy, *, nonce: bytes | None = None, now: datetime | None = None) -> AttestationResult:
+def verify(
+    doc: bytes, policy: Policy, *, nonce: bytes | None = None, now: datetime | None = None
+) -> AttestationResult:
     """Decide whether the attestation document `doc` may be believed under `policy`.
 
-    `nonce` is what this relying party issued, 16 to 1024 bytes: required by `FreshNonce`, refused by `TimestampOnly`.
-    `now` is an aware datetime for certificates and freshness alike; the default is the system's clock. The document's
-    own time never counts.
+    `nonce` is what this relying party issued, 16 to 1024 bytes: required by `FreshNonce`, refused
+    by `TimestampOnly`. `now` is an aware datetime for certificates and freshness alike; the default
+    is the system's clock. The document's own time never counts.
 
     Raises:
         PolicyError: An argument is wrong; the document was not looked at.
@@ -43,7 +45,9 @@ def verify(doc: bytes, policy: Policy, *, nonce: bytes | None = None, now: datet
     # 4. What no signature could save: the other kind of document, fields that are not allowed.
     _appraise.screen(unverified, policy)
     # 5. The chain: from the leaf to the root that the policy names, valid now.
-    leaf = _chain.check_chain(unverified.certificate, unverified.cabundle, policy.trust_anchor, at, unverified.module_id)
+    leaf = _chain.check_chain(
+        unverified.certificate, unverified.cabundle, policy.trust_anchor, at, unverified.module_id
+    )
     # 6. The signature, by the leaf's key, over the payload as received.
     _cose.check_signature(envelope, leaf.public_key)
     # 7. The appraisal: freshness, measurements, public key and user data.
@@ -89,13 +93,17 @@ def _check_call(policy: object, nonce: object) -> bytes | None:
     field = "nonce"
     if type(policy.freshness) is not FreshNonce:
         if nonce is not None:
-            raise PolicyError(field, "TimestampOnly checks no nonce; say FreshNonce to have it checked")
+            raise PolicyError(
+                field, "TimestampOnly checks no nonce; say FreshNonce to have it checked"
+            )
         return None
     if nonce is None:
         raise PolicyError(field, "FreshNonce needs the nonce that was issued")
     expected = _copy(nonce, field)
     if not MIN_NONCE_BYTES <= len(expected) <= MAX_FIELD_BYTES:
-        raise PolicyError(field, f"expected {MIN_NONCE_BYTES} to {MAX_FIELD_BYTES} bytes, not {len(expected)}")
+        raise PolicyError(
+            field, f"expected {MIN_NONCE_BYTES} to {MAX_FIELD_BYTES} bytes, not {len(expected)}"
+        )
     return expected
 
 

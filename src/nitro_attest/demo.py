@@ -1,7 +1,7 @@
 """Show the main job on genuine documents: what is accepted, what is refused, and why (`python -m nitro_attest.demo`).
 
-Two documents that ship inside the package come in, a short table is printed. Never: the network, or a verdict that is written
-down instead of computed.
+Two documents that ship inside the package come in, a short table is printed. Never: the network, or
+a verdict that is written down instead of computed.
 """
 
 import sys
@@ -46,7 +46,9 @@ MEASUREMENTS: Final = EnclaveMeasurements(
 )
 POLICY: Final = Policy(
     measurements=(MEASUREMENTS,),
-    freshness=TimestampOnly(because="a captured document answers no nonce of ours", max_age=timedelta(minutes=5)),
+    freshness=TimestampOnly(
+        because="a captured document answers no nonce of ours", max_age=timedelta(minutes=5)
+    ),
     public_key=NotChecked("this enclave sends none"),
     user_data=NotChecked("its meaning is the enclave's own"),
 )
@@ -54,7 +56,9 @@ POLICY: Final = Policy(
 
 def main() -> int:
     """Print the demonstration; return 0 if every verdict is the one announced, 1 otherwise."""
-    genuine, debug = (files("nitro_attest").joinpath("samples", name).read_bytes() for name in (PRODUCTION, DEBUG))
+    genuine, debug = (
+        files("nitro_attest").joinpath("samples", name).read_bytes() for name in (PRODUCTION, DEBUG)
+    )
     module = read_unverified(genuine).module_id
     print(f"A document of a production enclave, captured from AWS hardware: {len(genuine)} bytes.")
     print(f"Module:  {module}")
@@ -72,11 +76,27 @@ def main() -> int:
             replace(POLICY, measurements=(one_digit,)),
             PRODUCTION_TIME,
         ),
-        _show("one byte of the signature changed", "signature.invalid", flipped, POLICY, PRODUCTION_TIME),
-        _show("a genuine document of a debug enclave", "policy.debug_enclave", debug, POLICY, DEBUG_TIME),
+        _show(
+            "one byte of the signature changed",
+            "signature.invalid",
+            flipped,
+            POLICY,
+            PRODUCTION_TIME,
+        ),
+        _show(
+            "a genuine document of a debug enclave",
+            "policy.debug_enclave",
+            debug,
+            POLICY,
+            DEBUG_TIME,
+        ),
     ]
     as_announced += _nonce_round_trip()
-    print("\nEvery verdict is the one expected." if all(as_announced) else "\nA VERDICT IS NOT THE ONE EXPECTED.")
+    print(
+        "\nEvery verdict is the one expected."
+        if all(as_announced)
+        else "\nA VERDICT IS NOT THE ONE EXPECTED."
+    )
     return 0 if all(as_announced) else 1
 
 
@@ -96,7 +116,14 @@ def _nonce_round_trip() -> list[bool]:
     print("\nA nonce there and back, with a fake Nitro under a root of its own:\n")
     return [
         _show("the nonce that was issued", ACCEPTED, doc, policy, fake.now, nonce),
-        _show("the same document for the next nonce", "freshness.nonce_mismatch", doc, policy, fake.now, bytes(32)),
+        _show(
+            "the same document for the next nonce",
+            "freshness.nonce_mismatch",
+            doc,
+            policy,
+            fake.now,
+            bytes(32),
+        ),
         _show(
             "the same document under the root of AWS",
             "chain.unknown_root",
@@ -108,7 +135,7 @@ def _nonce_round_trip() -> list[bool]:
     ]
 
 
-def _show(  # noqa: PLR0913, PLR0917 - one line of the table
+def _show(
     what: str, expected: str, doc: bytes, policy: Policy, now: datetime, nonce: bytes | None = None
 ) -> bool:
     """Print one line, and say whether the verdict is the expected one."""

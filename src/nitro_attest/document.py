@@ -1,7 +1,8 @@
 """Read the payload of an attestation document by AWS's syntactic rules (AWS attestation process, 3.1 and 3.2.2).
 
-The payload's bytes come in, an `UnverifiedDocument` goes out. Never: a field of another type than AWS gives it, a guess for one
-that is missing, or any trust: until `verify` has run, everything here was written by whoever sent it.
+The payload's bytes come in, an `UnverifiedDocument` goes out. Never: a field of another type than
+AWS gives it, a guess for one that is missing, or any trust: until `verify` has run, everything here
+was written by whoever sent it.
 """
 
 import re
@@ -16,16 +17,17 @@ from nitro_attest.errors import Reason, refused
 
 __all__ = ["Claims", "DocumentKind", "Pcrs", "UnverifiedDocument"]
 
-MAX_FIELD_BYTES: Final = (
-    1024  # AWS 3.1 for public_key; its texts name 512 and 1024 for the others, genuine documents reach 1024
-)
+# AWS 3.1 for public_key; its texts name 512 and 1024 for the others, genuine documents reach 1024
+MAX_FIELD_BYTES: Final = 1024
 MAX_CERTIFICATE_BYTES: Final = 1024  # AWS 3.1
 MIN_CABUNDLE: Final = 2  # the root and at least one authority under it; genuine bundles have 4
 MAX_CABUNDLE: Final = 8  # ours: twice the genuine length
 MAX_MODULE_ID: Final = 256  # ours: genuine ones have 39 characters
 MAX_PCRS: Final = 32  # AWS 3.1: indexes 0 to 31
 PCR_BYTES: Final = 48  # AWS 3.1 with digest SHA384
-MAX_TIMESTAMP_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last that `datetime` can hold
+MAX_TIMESTAMP_MS: Final = (
+    253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last that `datetime` can hold
+)
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -61,7 +63,9 @@ class Pcrs(Mapping[int, bytes]):
     def __init__(self, values: Mapping[int, bytes]) -> None:
         """Copy `values`."""
         indexes = sorted(values)
-        self._values: Final = dict(values) if indexes == list(values) else {index: values[index] for index in indexes}
+        self._values: Final = (
+            dict(values) if indexes == list(values) else {index: values[index] for index in indexes}
+        )
 
     def __getitem__(self, index: int) -> bytes:
         """Return the 48 bytes of one PCR; a document need not have all."""
@@ -89,8 +93,8 @@ class Pcrs(Mapping[int, bytes]):
 class UnverifiedDocument:
     """Hold what a document says about itself. It proves nothing: anyone can write such a document.
 
-    `timestamp` is in UTC with milliseconds. An optional field is None when it is absent or null, `b""` when it is empty.
-    `unknown_fields` names payload fields that AWS does not list.
+    `timestamp` is in UTC with milliseconds. An optional field is None when it is absent or null,
+    `b""` when it is empty. `unknown_fields` names payload fields that AWS does not list.
     """
 
     kind: DocumentKind
@@ -111,8 +115,9 @@ class UnverifiedDocument:
 class Claims:
     """Hold what AWS hardware has signed, as part of a result of `verify`.
 
-    `timestamp` is in UTC with milliseconds. `public_key`, `user_data` and `nonce` were chosen by the code in the
-    enclave or on the instance; each is None when the document does not carry it, and 0 to 1024 bytes otherwise.
+    `timestamp` is in UTC with milliseconds. `public_key`, `user_data` and `nonce` were chosen by
+    the code in the enclave or on the instance; each is None when the document does not carry it,
+    and 0 to 1024 bytes otherwise.
     """
 
     kind: DocumentKind
@@ -130,7 +135,8 @@ def read_payload(payload: bytes) -> UnverifiedDocument:
     """Read the payload of the envelope.
 
     Raises:
-        MalformedDocumentError: `cbor.*`, `document.*` except `document.field_unknown`, which the policy decides.
+        MalformedDocumentError: `cbor.*`, `document.*` except `document.field_unknown`, which the
+            policy decides.
 
     """
     fields = _read_fields(payload)
@@ -144,7 +150,9 @@ def read_payload(payload: bytes) -> UnverifiedDocument:
         instance_id=instance_id,
         timestamp=_read_timestamp(fields),
         pcrs=pcrs,
-        certificate=_read_certificate(fields["certificate"], Reason.DOCUMENT_CERTIFICATE, "certificate"),
+        certificate=_read_certificate(
+            fields["certificate"], Reason.DOCUMENT_CERTIFICATE, "certificate"
+        ),
         cabundle=_read_cabundle(fields),
         public_key=_read_optional(fields, "public_key"),
         user_data=_read_optional(fields, "user_data"),
@@ -162,13 +170,17 @@ def _typed(value: object, kind: type[_T], subject: str) -> _T:
 
 def _read_fields(payload: bytes) -> dict[str, object]:
     """Return the payload's map, with every mandatory field there and exactly one map of PCRs."""
-    decoded = cast("dict[object, object]", _typed(_cbor.decode(payload, "payload"), dict, "payload"))
+    decoded = cast(
+        "dict[object, object]", _typed(_cbor.decode(payload, "payload"), dict, "payload")
+    )
     if not decoded.keys() <= _KNOWN:
         for name in decoded:
             _typed(name, str, "name of a field")
     fields = cast("dict[str, object]", decoded)
     for name in _MANDATORY:
-        if fields.get(name) is None:  # null counts as absent: genuine documents write absent optional fields as null
+        if (
+            fields.get(name) is None
+        ):  # null counts as absent: genuine documents write absent optional fields as null
             raise refused(Reason.DOCUMENT_FIELD_MISSING, name)
     return fields
 
@@ -188,7 +200,12 @@ def _read_pcrs(fields: dict[str, object]) -> tuple[DocumentKind, Pcrs]:
             raise refused(Reason.DOCUMENT_PCR_INDEX, name, f"0 to {MAX_PCRS - 1}")
         if type(digest) is not bytes or len(digest) != PCR_BYTES:
             found = len(_typed(digest, bytes, f"{name}[{index}]"))
-            raise refused(Reason.DOCUMENT_PCR_LENGTH, f"{name}[{index}]", f"{PCR_BYTES} bytes", f"{found} bytes")
+            raise refused(
+                Reason.DOCUMENT_PCR_LENGTH,
+                f"{name}[{index}]",
+                f"{PCR_BYTES} bytes",
+                f"{found} bytes",
+            )
     return _KIND_OF_MAP[name], Pcrs(cast("dict[int, bytes]", values))
 
 
@@ -206,12 +223,21 @@ def _read_module_id(fields: dict[str, object], kind: DocumentKind) -> tuple[str,
 def _read_timestamp(fields: dict[str, object]) -> datetime:
     milliseconds = _typed(fields["timestamp"], int, "timestamp")
     if not 1 <= milliseconds <= MAX_TIMESTAMP_MS:
-        raise refused(Reason.DOCUMENT_TIMESTAMP, "timestamp", f"1 to {MAX_TIMESTAMP_MS} ms", f"{milliseconds} ms")
+        raise refused(
+            Reason.DOCUMENT_TIMESTAMP,
+            "timestamp",
+            f"1 to {MAX_TIMESTAMP_MS} ms",
+            f"{milliseconds} ms",
+        )
     return _EPOCH + milliseconds * _MILLISECOND
 
 
 def _read_certificate(value: object, reason: Reason, field: str, index: int | None = None) -> bytes:
-    if type(value) is bytes and 1 <= len(value) <= MAX_CERTIFICATE_BYTES and not _der.has_trailing_bytes(value):
+    if (
+        type(value) is bytes
+        and 1 <= len(value) <= MAX_CERTIFICATE_BYTES
+        and not _der.has_trailing_bytes(value)
+    ):
         return value
     subject = field if index is None else f"{field}[{index}]"
     size = len(_typed(value, bytes, subject))
@@ -225,7 +251,12 @@ def _read_cabundle(fields: dict[str, object]) -> tuple[bytes, ...]:
     if not MIN_CABUNDLE <= len(bundle) <= MAX_CABUNDLE:
         expected = f"{MIN_CABUNDLE} to {MAX_CABUNDLE} certificates"
         raise refused(Reason.DOCUMENT_CABUNDLE, "cabundle", expected, str(len(bundle)))
-    return tuple([_read_certificate(entry, Reason.DOCUMENT_CABUNDLE, "cabundle", index) for index, entry in enumerate(bundle)])
+    return tuple(
+        [
+            _read_certificate(entry, Reason.DOCUMENT_CABUNDLE, "cabundle", index)
+            for index, entry in enumerate(bundle)
+        ]
+    )
 
 
 def _read_optional(fields: dict[str, object], name: str) -> bytes | None:
@@ -233,5 +264,7 @@ def _read_optional(fields: dict[str, object], name: str) -> bytes | None:
         return None
     value = _typed(fields[name], bytes, name)
     if len(value) > MAX_FIELD_BYTES:
-        raise refused(_OPTIONAL[name], name, f"at most {MAX_FIELD_BYTES} bytes", f"{len(value)} bytes")
+        raise refused(
+            _OPTIONAL[name], name, f"at most {MAX_FIELD_BYTES} bytes", f"{len(value)} bytes"
+        )
     return value

@@ -1,7 +1,7 @@
 """Why a document or a policy was refused, as types and closed reason codes.
 
-Comes in: nothing. Goes out: the exceptions every other module raises. Never: text made by a document, or text
-to be parsed; a caller decides on the exception's class and on `Reason`.
+Comes in: nothing. Goes out: the exceptions every other module raises. Never: text made by a
+document, or text to be parsed; a caller decides on the exception's class and on `Reason`.
 """
 
 from dataclasses import dataclass
@@ -20,14 +20,17 @@ __all__ = [
     "VerificationError",
 ]
 
-MAX_SHOWN_BYTES: Final = 64  # a SHA-384 PCR is 48 bytes; longer values are cut, so that logs stay bounded
+MAX_SHOWN_BYTES: Final = (
+    64  # a SHA-384 PCR is 48 bytes; longer values are cut, so that logs stay bounded
+)
 
 
 @final
 class Reason(StrEnum):
     """Say why a document was refused; the part before the dot names the step that refused it.
 
-    The set is closed and part of the API: adding a reason is a minor release, renaming one a major release.
+    The set is closed and part of the API: adding a reason is a minor release, renaming one a major
+    release.
     """
 
     COSE_TOO_LARGE = "cose.too_large"
@@ -91,8 +94,8 @@ class Reason(StrEnum):
 class Failure:
     """Hold one reason, what it is about, and (where they help) the value expected and the value found.
 
-    `expected` and `actual` are short: hex digits, numbers, ISO 8601 times or fixed words. They never hold raw bytes of the
-    document, and never the nonce that was expected.
+    `expected` and `actual` are short: hex digits, numbers, ISO 8601 times or fixed words. They
+    never hold raw bytes of the document, and never the nonce that was expected.
     """
 
     reason: Reason
@@ -118,8 +121,8 @@ class NitroAttestError(Exception):
 class PolicyError(NitroAttestError, ValueError):
     """Say that the relying party's own input is wrong; no document can cause this.
 
-    `field` names the argument or the policy field (`"nonce"`, `"EnclaveMeasurements.pcr0_image"`), `problem` says what was
-    expected of it.
+    `field` names the argument or the policy field (`"nonce"`, `"EnclaveMeasurements.pcr0_image"`),
+    `problem` says what was expected of it.
     """
 
     def __init__(self, field: str, problem: str) -> None:
@@ -136,7 +139,8 @@ class PolicyError(NitroAttestError, ValueError):
 class VerificationError(NitroAttestError):
     """Say that the document was refused; only a document can cause this.
 
-    `failures` is never empty. The appraisal against a policy reports every mismatch; earlier steps report the first fault.
+    `failures` is never empty. The appraisal against a policy reports every mismatch; earlier steps
+    report the first fault.
     """
 
     def __init__(self, *failures: Failure) -> None:
@@ -191,7 +195,9 @@ def refusal(*failures: Failure) -> VerificationError:
     return _EXCEPTION_OF_FAMILY[family](*failures)
 
 
-def refused(reason: Reason, subject: str, expected: str | None = None, actual: str | None = None) -> VerificationError:
+def refused(
+    reason: Reason, subject: str, expected: str | None = None, actual: str | None = None
+) -> VerificationError:
     """Make the exception for a single failure."""
     return refusal(Failure(reason, subject, expected, actual))
 

@@ -1,7 +1,8 @@
 """Hold reference values: what a relying party knows about the code it wants to believe (RFC 9334 section 8.3).
 
-Values from a build or a decision written down come in, sets that refuse to be wrong go out. Never: a set in which a PCR that
-matters was forgotten, or an all-zero value that would let a debug enclave pass.
+Values from a build or a decision written down come in, sets that refuse to be wrong go out. Never:
+a set in which a PCR that matters was forgotten, or an all-zero value that would let a debug enclave
+pass.
 """
 
 import re
@@ -52,7 +53,9 @@ class Sha384:
     def __post_init__(self) -> None:
         """Refuse other types and lengths."""
         if type(self.value) is not bytes or len(self.value) != PCR_BYTES:
-            raise PolicyError("Sha384", f"expected {PCR_BYTES} bytes; for hex digits use Sha384.fromhex")
+            raise PolicyError(
+                "Sha384", f"expected {PCR_BYTES} bytes; for hex digits use Sha384.fromhex"
+            )
 
     @classmethod
     def fromhex(cls, digits: str) -> Self:
@@ -100,13 +103,15 @@ class NotChecked:
 class EnclaveMeasurements:
     """Describe one build of one enclave; a document matches when every pinned PCR has exactly its value.
 
-    PCR0 is the image, PCR1 kernel and boot ramfs, PCR2 the application, PCR3 the parent instance's IAM role, PCR4 the parent
-    instance, PCR8 the certificate the image was signed with. Each is pinned or waived with a reason; `other_pcrs` pins more,
-    as pairs of index and value. `label` comes back in the result.
+    PCR0 is the image, PCR1 kernel and boot ramfs, PCR2 the application, PCR3 the parent instance's
+    IAM role, PCR4 the parent instance, PCR8 the certificate the image was signed with. Each is
+    pinned or waived with a reason; `other_pcrs` pins more, as pairs of index and value. `label`
+    comes back in the result.
 
     Raises:
-        PolicyError: None of PCR0, PCR2 and PCR8 is pinned (zero in PCR8 says "unsigned", which every build can be: say
-            `AnyEnclave`); PCR0, PCR1 or PCR2 is zero (say `DebugEnclave`); an index outside 0..31 or named twice.
+        PolicyError: None of PCR0, PCR2 and PCR8 is pinned (zero in PCR8 says "unsigned", which
+            every build can be: say `AnyEnclave`); PCR0, PCR1 or PCR2 is zero (say `DebugEnclave`);
+            an index outside 0..31 or named twice.
 
     """
 
@@ -124,8 +129,13 @@ class EnclaveMeasurements:
         _check_set(self)
         for index, field, rule in pcr_rules(self):
             if index in DEBUG_PCRS and rule == Sha384.ZERO:
-                raise PolicyError(f"EnclaveMeasurements.{field}", "zero is the value of a debug enclave: say DebugEnclave")
-        if not _identifies(self.pcr0_image, self.pcr2_application) and not _identifies(self.pcr8_signing_certificate):
+                raise PolicyError(
+                    f"EnclaveMeasurements.{field}",
+                    "zero is the value of a debug enclave: say DebugEnclave",
+                )
+        if not _identifies(self.pcr0_image, self.pcr2_application) and not _identifies(
+            self.pcr8_signing_certificate
+        ):
             raise PolicyError("EnclaveMeasurements", "pin PCR0, PCR2 or PCR8, or say AnyEnclave")
 
 
@@ -134,12 +144,13 @@ class EnclaveMeasurements:
 class NitroTpmMeasurements:
     """Describe one image of an EC2 instance with NitroTPM; a document matches when every pinned PCR has exactly its value.
 
-    PCR4 is the boot manager, PCR7 the Secure Boot policy, PCR12 the kernel command line (zero when there is none: pin
-    it as zero). Each is pinned or waived with a reason; `other_pcrs` pins more. `label` comes back in the result.
+    PCR4 is the boot manager, PCR7 the Secure Boot policy, PCR12 the kernel command line (zero when
+    there is none: pin it as zero). Each is pinned or waived with a reason; `other_pcrs` pins more.
+    `label` comes back in the result.
 
     Raises:
-        PolicyError: Neither PCR7 nor PCR4 together with PCR12 is pinned (a zero PCR4 or PCR7 identifies nothing: say
-            `AnyNitroTpm`); an index outside 0..31 or named twice.
+        PolicyError: Neither PCR7 nor PCR4 together with PCR12 is pinned (a zero PCR4 or PCR7
+            identifies nothing: say `AnyNitroTpm`); an index outside 0..31 or named twice.
 
     """
 
@@ -152,9 +163,13 @@ class NitroTpmMeasurements:
     def __post_init__(self) -> None:
         """Refuse a set that could not be met, or that any instance could meet."""
         _check_set(self)
-        boots_known_image = _identifies(self.pcr4_boot_manager) and isinstance(self.pcr12_command_line, Sha384)
+        boots_known_image = _identifies(self.pcr4_boot_manager) and isinstance(
+            self.pcr12_command_line, Sha384
+        )
         if not boots_known_image and not _identifies(self.pcr7_secure_boot):
-            raise PolicyError("NitroTpmMeasurements", "pin PCR7, or PCR4 together with PCR12, or say AnyNitroTpm")
+            raise PolicyError(
+                "NitroTpmMeasurements", "pin PCR7, or PCR4 together with PCR12, or say AnyNitroTpm"
+            )
 
 
 @final
@@ -179,8 +194,9 @@ class AnyEnclave:
 class DebugEnclave:
     """Accept any code in a genuine enclave that IS in debug mode, and say why: never where a secret is at stake.
 
-    The parent instance can read the console of such an enclave, its PCR0, PCR1 and PCR2 are zero, and nothing it says
-    about its code can be believed. An enclave that is not in debug mode does not match: name it in a set of its own.
+    The parent instance can read the console of such an enclave, its PCR0, PCR1 and PCR2 are zero,
+    and nothing it says about its code can be believed. An enclave that is not in debug mode does
+    not match: name it in a set of its own.
 
     Raises:
         PolicyError: The reason is empty or no text.
@@ -211,7 +227,9 @@ class AnyNitroTpm:
         require_text(self.because, "AnyNitroTpm.because")
 
 
-Measurements: TypeAlias = EnclaveMeasurements | NitroTpmMeasurements | AnyEnclave | DebugEnclave | AnyNitroTpm
+Measurements: TypeAlias = (
+    EnclaveMeasurements | NitroTpmMeasurements | AnyEnclave | DebugEnclave | AnyNitroTpm
+)
 """One whole set of reference values, any one of which a document must match."""
 
 KIND_OF_SET: Final[dict[type[Any], DocumentKind]] = {
@@ -224,7 +242,11 @@ KIND_OF_SET: Final[dict[type[Any], DocumentKind]] = {
 
 # The index of a PCR stands in the name of its field, so that no table can disagree with the name.
 _PCR_FIELDS: Final[dict[type[Any], tuple[tuple[int, str], ...]]] = {
-    kind: tuple((int(found[1]), field.name) for field in fields(kind) if (found := _PCR_FIELD.fullmatch(field.name)))
+    kind: tuple(
+        (int(found[1]), field.name)
+        for field in fields(kind)
+        if (found := _PCR_FIELD.fullmatch(field.name))
+    )
     for kind in (EnclaveMeasurements, NitroTpmMeasurements)
 }
 
@@ -233,9 +255,14 @@ def pcr_rules(
     measurements: EnclaveMeasurements | NitroTpmMeasurements,
 ) -> list[tuple[int, str, Sha384 | NotChecked]]:
     """Return index, field name and rule of every PCR the set decides on."""
-    rules = [(index, field, getattr(measurements, field)) for index, field in _PCR_FIELDS[type(measurements)]]
+    rules = [
+        (index, field, getattr(measurements, field))
+        for index, field in _PCR_FIELDS[type(measurements)]
+    ]
     if measurements.other_pcrs:
-        rules += [(index, f"other_pcrs[{index}]", value) for index, value in measurements.other_pcrs]
+        rules += [
+            (index, f"other_pcrs[{index}]", value) for index, value in measurements.other_pcrs
+        ]
     return rules
 
 
@@ -261,7 +288,7 @@ def _check_other_pcrs(pairs: object, field: str) -> None:
     if type(pairs) is not tuple:
         raise PolicyError(field, "expected a tuple of (index, Sha384) pairs")
     for pair in cast("tuple[object, ...]", pairs):
-        if type(pair) is not tuple or len(cast("tuple[object, ...]", pair)) != 2:  # noqa: PLR2004 - a pair
+        if type(pair) is not tuple or len(cast("tuple[object, ...]", pair)) != 2:
             raise PolicyError(field, "expected a tuple of (index, Sha384) pairs")
         index, value = cast("tuple[object, object]", pair)
         if type(index) is not int or not 0 <= index < MAX_PCRS:

@@ -1,7 +1,8 @@
 """Hold what a relying party demands of a document (RFC 9334 section 8.5): pure data that refuses to be wrong.
 
-Values come in, a `Policy` goes out that is frozen, hashable and equal by value. Never: a check that is skipped because
-something was not given. A check is left out by writing `NotChecked("why")`, and the result repeats it.
+Values come in, a `Policy` goes out that is frozen, hashable and equal by value. Never: a check that
+is skipped because something was not given. A check is left out by writing `NotChecked("why")`, and
+the result repeats it.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,16 @@ from nitro_attest.errors import PolicyError
 from nitro_attest.measurements import KIND_OF_SET, Measurements, NotChecked, require_text
 from nitro_attest.roots import AWS_NITRO_ROOT_G1, TrustAnchor
 
-__all__ = ["Absent", "Equals", "FieldRule", "FreshNonce", "Freshness", "Policy", "Present", "TimestampOnly"]
+__all__ = [
+    "Absent",
+    "Equals",
+    "FieldRule",
+    "FreshNonce",
+    "Freshness",
+    "Policy",
+    "Present",
+    "TimestampOnly",
+]
 
 DEFAULT_MAX_AGE: Final = timedelta(minutes=5)
 DEFAULT_MAX_CLOCK_SKEW: Final = timedelta(seconds=30)
@@ -59,7 +69,8 @@ FieldRule: TypeAlias = Equals | Present | Absent | NotChecked
 class FreshNonce:
     """Demand that the document carries the nonce given to `verify`, and was made at most `max_age` ago.
 
-    `max_clock_skew` is how far ahead the module's clock may be. Equality is of bytes; single use is the issuer's work.
+    `max_clock_skew` is how far ahead the module's clock may be. Equality is of bytes; single use is
+    the issuer's work.
 
     Raises:
         PolicyError: `max_age` is not positive, or `max_clock_skew` is negative.
@@ -82,7 +93,8 @@ class TimestampOnly:
     Whoever has seen such a document can send it again until it is too old.
 
     Raises:
-        PolicyError: The reason is empty, `max_age` is not positive, or `max_clock_skew` is negative.
+        PolicyError: The reason is empty, `max_age` is not positive, or `max_clock_skew` is
+            negative.
 
     """
 
@@ -105,12 +117,13 @@ Freshness: TypeAlias = FreshNonce | TimestampOnly
 class Policy:
     """Say which documents to believe.
 
-    A document must match any one whole set of `measurements`, be as fresh as `freshness` says, carry `public_key` and
-    `user_data` as their rules say, hold no field that AWS does not list, and chain to `trust_anchor`. The four first
-    have no default.
+    A document must match any one whole set of `measurements`, be as fresh as `freshness` says,
+    carry `public_key` and `user_data` as their rules say, hold no field that AWS does not list, and
+    chain to `trust_anchor`. The four first have no default.
 
     Raises:
-        PolicyError: A field has another type, `measurements` is empty, or it mixes enclaves with NitroTPM.
+        PolicyError: A field has another type, `measurements` is empty, or it mixes enclaves with
+            NitroTPM.
 
     """
 
@@ -128,10 +141,13 @@ class Policy:
         for index, measurements in enumerate(self.measurements):
             if type(measurements) not in KIND_OF_SET:
                 raise PolicyError(
-                    f"Policy.measurements[{index}]", "expected a set such as EnclaveMeasurements or NitroTpmMeasurements"
+                    f"Policy.measurements[{index}]",
+                    "expected a set such as EnclaveMeasurements or NitroTpmMeasurements",
                 )
         if len({KIND_OF_SET[type(measurements)] for measurements in self.measurements}) > 1:
-            raise PolicyError("Policy.measurements", "expected sets for enclaves or for NitroTPM, not both")
+            raise PolicyError(
+                "Policy.measurements", "expected sets for enclaves or for NitroTPM, not both"
+            )
         for name, kinds in _KINDS_OF_FIELD.items():
             if type(getattr(self, name)) not in kinds:
                 expected = " or ".join(kind.__name__ for kind in kinds)

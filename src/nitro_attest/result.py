@@ -1,7 +1,7 @@
 """Hold the verdict of `verify` (RFC 9334 section 8.4): what was proven, by which set, and what was not checked.
 
-An appraised document comes in, a frozen record goes out. Never: a result made by anything but `verify`, or one for a document
-that was refused; refusals are exceptions.
+An appraised document comes in, a frozen record goes out. Never: a result made by anything but
+`verify`, or one for a document that was refused; refusals are exceptions.
 """
 
 from dataclasses import InitVar, dataclass
@@ -30,10 +30,12 @@ class Waiver:
 class AttestationResult:
     """Say that a document was believed. Only `verify` makes one.
 
-    `claims` is what the hardware signed and `matched` the set of the policy that it matched. `not_checked` lists every check
-    the policy left out. `appraised_at` is the time that was used, in UTC; `valid_until` the last second in which every
-    certificate of the chain is valid: keep no decision longer than that. `replay_key` is the SHA-256 (32 bytes) of the signed
-    payload: the same for every envelope and every signature around it, so fit to be remembered against replay.
+    `claims` is what the hardware signed and `matched` the set of the policy that it matched.
+    `not_checked` lists every check the policy left out. `appraised_at` is the time that was used,
+    in UTC; `valid_until` the last second in which every certificate of the chain is valid: keep no
+    decision longer than that. `replay_key` is the SHA-256 (32 bytes) of the signed
+    payload: the same for every envelope and every signature around it, so fit to be remembered
+        against replay.
     """
 
     claims: Claims
@@ -66,7 +68,10 @@ class AttestationResult:
                 "unknown_fields": list(claims.unknown_fields),
             },
             "matched": {"set": type(self.matched).__name__, "label": _label(self.matched)},
-            "not_checked": [{"subject": waiver.subject, "because": waiver.because} for waiver in self.not_checked],
+            "not_checked": [
+                {"subject": waiver.subject, "because": waiver.because}
+                for waiver in self.not_checked
+            ],
             "appraised_at": self.appraised_at.isoformat(timespec="milliseconds"),
             "valid_until": self.valid_until.isoformat(timespec="milliseconds"),
             "replay_key": self.replay_key.hex(),

@@ -1,7 +1,7 @@
 """Hold the pinned roots of the AWS Nitro Attestation PKI, one for each AWS partition.
 
-The bytes come from AWS (the PEM files that the Nitro Enclaves user guide and the GovCloud user guide link to). Never: a
-root from a document, a file, the environment or the network.
+The bytes come from AWS (the PEM files that the Nitro Enclaves user guide and the GovCloud user
+guide link to). Never: a root from a document, a file, the environment or the network.
 """
 
 import hashlib
@@ -20,12 +20,14 @@ __all__ = ["AWS_NITRO_ROOT_G1", "AWS_US_GOV_NITRO_ROOT_G1", "TrustAnchor"]
 class TrustAnchor:
     """Name one root certificate that a chain may begin with.
 
-    `certificate` is its DER, `sha256` the SHA-256 of that DER in 64 lower-case hex digits, as the partition's owner
-    publishes it. Whoever holds the root's key decides which machines are believed: make one of these yourself only for
-    a partition whose root AWS has published and this package does not carry, or for tests.
+    `certificate` is its DER, `sha256` the SHA-256 of that DER in 64 lower-case hex digits, as the
+    partition's owner publishes it. Whoever holds the root's key decides which machines are
+    believed: make one of these yourself only for a partition whose root AWS has published and this
+    package does not carry, or for tests.
 
     Raises:
-        PolicyError: The digest is not that of the certificate, or the certificate is no P-384 certificate authority.
+        PolicyError: The digest is not that of the certificate, or the certificate is no P-384
+            certificate authority.
 
     """
 
@@ -38,13 +40,20 @@ class TrustAnchor:
         if type(self.name) is not str or not self.name.isprintable() or not self.name:
             raise PolicyError("TrustAnchor.name", "expected printable text that is not empty")
         if type(self.certificate) is not bytes:
-            raise PolicyError("TrustAnchor.certificate", "expected the DER of one certificate as bytes")
+            raise PolicyError(
+                "TrustAnchor.certificate", "expected the DER of one certificate as bytes"
+            )
         if self.sha256 != hashlib.sha256(self.certificate).hexdigest():
-            raise PolicyError("TrustAnchor.sha256", "expected the SHA-256 of the certificate's DER in 64 lower-case hex digits")
+            raise PolicyError(
+                "TrustAnchor.sha256",
+                "expected the SHA-256 of the certificate's DER in 64 lower-case hex digits",
+            )
         try:
             read_certificate(self.certificate, Role.AUTHORITY, self.name)
         except VerificationError as exc:
-            raise PolicyError("TrustAnchor.certificate", f"expected a P-384 certificate authority ({exc.reason})") from exc
+            raise PolicyError(
+                "TrustAnchor.certificate", f"expected a P-384 certificate authority ({exc.reason})"
+            ) from exc
 
     def __repr__(self) -> str:
         """Write the constructor call; a root this package carries is written as its name."""
@@ -82,8 +91,12 @@ AWS_US_GOV_NITRO_ROOT_G1: Final = TrustAnchor(
         "bO9epcf5kMSdsHcyNJXs4bo07wvTIOwnxN41t5eESDyXtUei++RebAbI9Viap2gCMQC7PVZ6Kpg0+N9k+DDpksoJv7gx6YwCqKsm"
         "TfU/WigyQlpyJUrWapqk0afDA4lef14="
     ),
-    sha256="20bcd30a3e168ea03789e1c45912bc123c4de3c977b8a6e1c125c7929d668b3b",  # computed from the PEM published by AWS
+    # computed from the PEM published by AWS
+    sha256="20bcd30a3e168ea03789e1c45912bc123c4de3c977b8a6e1c125c7929d668b3b",
 )
 """The root of the AWS GovCloud (US) partition. Never trusted unless a policy names it."""
 
-_PINNED: Final = {"AWS_NITRO_ROOT_G1": AWS_NITRO_ROOT_G1, "AWS_US_GOV_NITRO_ROOT_G1": AWS_US_GOV_NITRO_ROOT_G1}
+_PINNED: Final = {
+    "AWS_NITRO_ROOT_G1": AWS_NITRO_ROOT_G1,
+    "AWS_US_GOV_NITRO_ROOT_G1": AWS_US_GOV_NITRO_ROOT_G1,
+}

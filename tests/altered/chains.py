@@ -1,7 +1,8 @@
 """Change single certificates of a fake chain and sign them again with the right key.
 
-A position and a change of the part that is signed come in, a chain goes out whose signatures are all good unless a key was
-changed; `has_bad_signature` says which, without the code under test. With a wrong signature no later rule would be reached.
+A position and a change of the part that is signed come in, a chain goes out whose signatures are
+all good unless a key was changed; `has_bad_signature` says which, without the code under test. With
+a wrong signature no later rule would be reached.
 """
 
 import hashlib
@@ -84,7 +85,9 @@ def change(chain: Altered, place: int, changed: Callable[[bytes], bytes]) -> Alt
     """Change the signed part of one certificate and sign it with its issuer's key."""
     part = changed(signed_part(chain.certificates[place]))
     certificate = sign_part(part, chain.keys[max(place - 1, 0)])
-    return Altered((*chain.certificates[:place], certificate, *chain.certificates[place + 1 :]), chain.keys)
+    return Altered(
+        (*chain.certificates[:place], certificate, *chain.certificates[place + 1 :]), chain.keys
+    )
 
 
 def anchor_of(chain: Altered) -> TrustAnchor:
@@ -95,14 +98,17 @@ def anchor_of(chain: Altered) -> TrustAnchor:
 
     """
     root = chain.certificates[0]
-    return TrustAnchor(name="NEVER_TRUST", certificate=root, sha256=hashlib.sha256(root).hexdigest())
+    return TrustAnchor(
+        name="NEVER_TRUST", certificate=root, sha256=hashlib.sha256(root).hexdigest()
+    )
 
 
 def has_bad_signature(chain: Altered) -> bool:
     """Say whether some certificate was not signed by the key in the one before it, by the plain primitive."""
     keys = [public_key(certificate) for certificate in chain.certificates]
     return not all(
-        _is_signed(certificate, key) for key, certificate in zip([keys[0], *keys[:-1]], chain.certificates, strict=True)
+        _is_signed(certificate, key)
+        for key, certificate in zip([keys[0], *keys[:-1]], chain.certificates, strict=True)
     )
 
 
@@ -121,7 +127,7 @@ def _is_signed(certificate: bytes, spki: bytes | None) -> bool:
         return False
     try:
         key = load_der_public_key(spki)
-    except Exception:  # noqa: BLE001 - whatever it is that cannot be loaded, it is no key that signs
+    except Exception:
         return False
     if not isinstance(key, ec.EllipticCurvePublicKey):
         return False

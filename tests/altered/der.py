@@ -1,7 +1,8 @@
 """Take DER apart into a tree, change the tree, write it again.
 
-Bytes and a source of chance come in, other bytes go out. Lengths are always written anew, so a changed tree is well-formed on
-the outside however odd its parts are. Own code on purpose: what tests the reader of certificates shares nothing with it.
+Bytes and a source of chance come in, other bytes go out. Lengths are always written anew, so a
+changed tree is well-formed on the outside however odd its parts are. Own code on purpose: what
+tests the reader of certificates shares nothing with it.
 """
 
 from __future__ import annotations
@@ -11,9 +12,39 @@ from random import Random
 from typing import Final, final
 
 _CONSTRUCTED: Final = 0x20
-_WRAPPERS: Final = (0x03, 0x04)  # a BIT STRING or an OCTET STRING may hold DER: an extension's value, for one
-_ODD_VALUES: Final = (b"", b"\x00", b"\xff", b"\x80", b"\x00\x01", b"\x7f" * 9, bytes(21), b"\x01" * 22)
-_ODD_TAGS: Final = (0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0C, 0x13, 0x16, 0x17, 0x18, 0x1E, 0x30, 0x31, 0x80, 0xA0, 0xA3)
+_WRAPPERS: Final = (
+    0x03,
+    0x04,
+)  # a BIT STRING or an OCTET STRING may hold DER: an extension's value, for one
+_ODD_VALUES: Final = (
+    b"",
+    b"\x00",
+    b"\xff",
+    b"\x80",
+    b"\x00\x01",
+    b"\x7f" * 9,
+    bytes(21),
+    b"\x01" * 22,
+)
+_ODD_TAGS: Final = (
+    0x01,
+    0x02,
+    0x03,
+    0x04,
+    0x05,
+    0x06,
+    0x0C,
+    0x13,
+    0x16,
+    0x17,
+    0x18,
+    0x1E,
+    0x30,
+    0x31,
+    0x80,
+    0xA0,
+    0xA3,
+)
 
 
 @final
@@ -28,7 +59,11 @@ class Node:
 
     def encoded(self) -> bytes:
         """Write the element with the shortest length."""
-        content = self.value if self.parts is None else self.before + b"".join(part.encoded() for part in self.parts)
+        content = (
+            self.value
+            if self.parts is None
+            else self.before + b"".join(part.encoded() for part in self.parts)
+        )
         return bytes([self.tag]) + encoded_length(len(content)) + content
 
 
@@ -128,7 +163,12 @@ def _change_parts(holder: Node, nodes: list[Node], chance: Random) -> None:
         case 1:
             parts[at:at] = parts[at : at + 1]
         case 2:
-            parts.insert(at, Node(0x04, chance.choice(nodes).encoded()) if chance.random() < 0.1 else _copy(nodes, chance))
+            parts.insert(
+                at,
+                Node(0x04, chance.choice(nodes).encoded())
+                if chance.random() < 0.1
+                else _copy(nodes, chance),
+            )
         case _:
             chance.shuffle(parts)
 

@@ -1,7 +1,8 @@
 """Change a certificate the way an authority might get it wrong: other extensions, names, times, serials and versions.
 
-The signed part and a source of chance come in, another signed part goes out. `altered.der` changes single elements blindly;
-here each change is one that certificates in the wild show, so that rules are met and not only parsers.
+The signed part and a source of chance come in, another signed part goes out. `altered.der` changes
+single elements blindly; here each change is one that certificates in the wild show, so that rules
+are met and not only parsers.
 """
 
 from collections.abc import Callable, Iterator
@@ -44,7 +45,10 @@ _EXTENSIONS: Final[tuple[tuple[str, tuple[bytes, ...]], ...]] = (
         (
             b"\x30\x00",
             b"\x30\x03" + _TRUE,
-            *(b"\x30\x06" + _TRUE + b"\x02\x01" + bytes([length]) for length in (0, 1, 2, 3, 0x7F, 0xFF)),
+            *(
+                b"\x30\x06" + _TRUE + b"\x02\x01" + bytes([length])
+                for length in (0, 1, 2, 3, 0x7F, 0xFF)
+            ),
             b"\x30\x03\x02\x01\x00",
             b"\x30\x03\x01\x01\x01",
             b"\x30\x03\x01\x01\x00",
@@ -70,15 +74,26 @@ _EXTENSIONS: Final[tuple[tuple[str, tuple[bytes, ...]], ...]] = (
             )
         ),
     ),
-    ("2.5.29.37", (element(0x30, _oid("1.3.6.1.5.5.7.3.1")), element(0x30, _oid("2.5.29.37.0")), b"\x30\x00")),
-    ("2.5.29.14", (element(0x04, _KEY_IDENTIFIER), element(0x04), element(0x04, bytes(200)), b"\x05\x00")),
+    (
+        "2.5.29.37",
+        (element(0x30, _oid("1.3.6.1.5.5.7.3.1")), element(0x30, _oid("2.5.29.37.0")), b"\x30\x00"),
+    ),
+    (
+        "2.5.29.14",
+        (element(0x04, _KEY_IDENTIFIER), element(0x04), element(0x04, bytes(200)), b"\x05\x00"),
+    ),
     (
         "2.5.29.35",  # authorityKeyIdentifier
         (
             element(0x30, element(0x80, _KEY_IDENTIFIER)),
             b"\x30\x00",
             element(0x30, element(0xA1, _DIRECTORY_NAME), element(0x82, b"\x01")),
-            element(0x30, element(0x80, _KEY_IDENTIFIER), element(0xA1, _DIRECTORY_NAME), element(0x82, b"\x01")),
+            element(
+                0x30,
+                element(0x80, _KEY_IDENTIFIER),
+                element(0xA1, _DIRECTORY_NAME),
+                element(0x82, b"\x01"),
+            ),
         ),
     ),
     (
@@ -97,7 +112,10 @@ _EXTENSIONS: Final[tuple[tuple[str, tuple[bytes, ...]], ...]] = (
             b"\x30\x00",
         ),
     ),
-    ("2.5.29.18", (element(0x30, _URI), b"\x30\x00", element(0x30, element(0xA3, b"")))),  # issuerAltName
+    (
+        "2.5.29.18",
+        (element(0x30, _URI), b"\x30\x00", element(0x30, element(0xA3, b""))),
+    ),  # issuerAltName
     (
         "2.5.29.30",  # nameConstraints
         (
@@ -108,21 +126,47 @@ _EXTENSIONS: Final[tuple[tuple[str, tuple[bytes, ...]], ...]] = (
     ),
     (
         "2.5.29.32",
-        (element(0x30, element(0x30, _oid("2.5.29.32.0"))), element(0x30, element(0x30, _oid("1.2.3"))), b"\x30\x00"),
+        (
+            element(0x30, element(0x30, _oid("2.5.29.32.0"))),
+            element(0x30, element(0x30, _oid("1.2.3"))),
+            b"\x30\x00",
+        ),
     ),
     ("2.5.29.33", (element(0x30, element(0x30, _oid("1.2.3"), _oid("1.2.4"))), b"\x30\x00")),
     ("2.5.29.36", (element(0x30, element(0x80, b"\x00")), b"\x30\x00")),
     ("2.5.29.54", (b"\x02\x01\x00",)),
-    ("2.5.29.31", (element(0x30, element(0x30, element(0xA0, element(0xA0, _URI)))), b"\x30\x00", element(0x30, b"\x30\x00"))),
+    (
+        "2.5.29.31",
+        (
+            element(0x30, element(0x30, element(0xA0, element(0xA0, _URI)))),
+            b"\x30\x00",
+            element(0x30, b"\x30\x00"),
+        ),
+    ),
     ("2.5.29.46", (element(0x30, element(0x30, element(0xA0, element(0xA0, _URI)))),)),
-    ("1.3.6.1.5.5.7.1.1", (element(0x30, element(0x30, _oid("1.3.6.1.5.5.7.48.1"), _URI)), b"\x30\x00")),
-    ("1.3.6.1.5.5.7.1.11", (element(0x30, element(0x30, _oid("1.3.6.1.5.5.7.48.5"), _URI)), b"\x30\x00")),
+    (
+        "1.3.6.1.5.5.7.1.1",
+        (element(0x30, element(0x30, _oid("1.3.6.1.5.5.7.48.1"), _URI)), b"\x30\x00"),
+    ),
+    (
+        "1.3.6.1.5.5.7.1.11",
+        (element(0x30, element(0x30, _oid("1.3.6.1.5.5.7.48.5"), _URI)), b"\x30\x00"),
+    ),
     ("1.3.6.1.5.5.7.1.24", (b"\x30\x03\x02\x01\x05", b"\x30\x00")),  # TLS feature
     ("1.3.6.1.5.5.7.48.1.5", (b"\x05\x00", b"\x04\x00")),  # OCSP no check
     ("1.3.6.1.4.1.11129.2.4.3", (b"\x05\x00", b"\x04\x00")),  # precertificate poison
-    ("1.3.6.1.4.1.11129.2.4.2", (element(0x04, b"\x00\x00"), b"\x04\x00")),  # list of certificate timestamps
-    ("1.3.6.1.4.1.311.21.7", (element(0x30, _oid("1.2.3")), b"\x05\x00")),  # a template of Microsoft
-    ("2.5.29.16", (element(0x30, element(0x80, b"20200101000000Z")), b"\x30\x00")),  # privateKeyUsagePeriod
+    (
+        "1.3.6.1.4.1.11129.2.4.2",
+        (element(0x04, b"\x00\x00"), b"\x04\x00"),
+    ),  # list of certificate timestamps
+    (
+        "1.3.6.1.4.1.311.21.7",
+        (element(0x30, _oid("1.2.3")), b"\x05\x00"),
+    ),  # a template of Microsoft
+    (
+        "2.5.29.16",
+        (element(0x30, element(0x80, b"20200101000000Z")), b"\x30\x00"),
+    ),  # privateKeyUsagePeriod
     ("2.5.29.9", (b"\x30\x00",)),  # subjectDirectoryAttributes
     ("2.16.840.1.113730.1.1", (b"\x03\x02\x00\xff",)),  # a type of Netscape
     ("1.2.840.113533.7.65.0", (b"\x05\x00", b"")),
@@ -162,7 +206,10 @@ def every_change() -> Iterator[tuple[str, Callable[[bytes], bytes]]]:
     for oid, values in _EXTENSIONS:
         for number, value in enumerate(values):
             for name, critical in (("critical", _TRUE), ("not critical", b"")):
-                yield f"{oid}/{number}/{name}", partial(_with_extension, oid=oid, critical=critical, value=value)
+                yield (
+                    f"{oid}/{number}/{name}",
+                    partial(_with_extension, oid=oid, critical=critical, value=value),
+                )
         yield f"{oid}/absent", partial(_with_extension, oid=oid, critical=b"", value=None)
     for number, time in enumerate(_TIMES):
         for at in (0, 1):
@@ -170,7 +217,10 @@ def every_change() -> Iterator[tuple[str, Callable[[bytes], bytes]]]:
     for serial in _SERIALS:
         yield f"serial/{serial.hex()}", partial(_with_field, at=1, field=element(0x02, serial))
     for version in _VERSIONS:
-        yield f"version/{version.hex()}", partial(_with_field, at=0, field=element(0xA0, element(0x02, version)))
+        yield (
+            f"version/{version.hex()}",
+            partial(_with_field, at=0, field=element(0xA0, element(0x02, version))),
+        )
 
 
 def _fields_of(part: bytes) -> list[bytes]:
@@ -184,7 +234,9 @@ def _with_field(part: bytes, *, at: int, field: bytes) -> bytes:
 
 
 def _with_time(part: bytes, *, at: int, time: bytes) -> bytes:
-    times = [element(*found) for found in (split((split(_fields_of(part)[4]) or [(0, b"")])[0][1]) or [])]
+    times = [
+        element(*found) for found in (split((split(_fields_of(part)[4]) or [(0, b"")])[0][1]) or [])
+    ]
     times[at] = time
     return _with_field(part, at=4, field=element(0x30, *times))
 
@@ -217,7 +269,11 @@ def _change_extensions(fields: list[bytes], chance: Random) -> None:
         made = element(0x30, known, critical, element(0x04, chance.choice(values)))
         extensions = [*(extensions if chance.random() < 0.1 else others), made]
     chance.shuffle(extensions)
-    fields[7:] = [element(_EXTENSIONS_TAG, element(0x30, *extensions))] if extensions or chance.random() < 0.5 else []
+    fields[7:] = (
+        [element(_EXTENSIONS_TAG, element(0x30, *extensions))]
+        if extensions or chance.random() < 0.5
+        else []
+    )
 
 
 def _extensions_of(fields: list[bytes]) -> list[bytes]:
@@ -259,10 +315,22 @@ def _change_version(fields: list[bytes], chance: Random) -> None:
 
 def _change_name(fields: list[bytes], chance: Random) -> None:
     """Write a name anew; the certificate below or above no longer fits unless it is the leaf's subject."""
-    common_name = chance.choice((b"i-0fa4e0fa4e0fa4e0f-enc0fa4e0fa4e0fa4e0.us-east-1.aws", b"x", b"\xff\xfe", b"x" * 65, b""))
+    common_name = chance.choice(
+        (
+            b"i-0fa4e0fa4e0fa4e0f-enc0fa4e0fa4e0fa4e0.us-east-1.aws",
+            b"x",
+            b"\xff\xfe",
+            b"x" * 65,
+            b"",
+        )
+    )
     attributes = [_attribute("2.5.4.3", chance.choice(_VALUE_OF_NAME), common_name)]
     if chance.random() < 0.5:
-        attributes.append(_attribute(chance.choice(("2.5.4.6", "2.5.4.10", "2.5.4.3", "1.2.3", "2.5.4.45")), 0x13, b"USA"))
+        attributes.append(
+            _attribute(
+                chance.choice(("2.5.4.6", "2.5.4.10", "2.5.4.3", "1.2.3", "2.5.4.45")), 0x13, b"USA"
+            )
+        )
     fields[chance.choice((3, 5, 5, 5))] = _name(*attributes)
 
 

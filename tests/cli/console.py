@@ -1,6 +1,7 @@
 """Run the command line in this process, and the console examples of the documentation.
 
-`python tests/cli/console.py --write` writes the outputs of the examples anew; the tests compare them.
+`python tests/cli/console.py --write` writes the outputs of the examples anew; the tests compare
+them.
 """
 
 import contextlib

@@ -77,7 +77,16 @@ def write_policy(path: Path, policy: Policy) -> None:
 
 def verify(*arguments: str, stdin: bytes = b"", columns: int = 80) -> Finished:
     """Verify under the folder's policy, at the time of its document."""
-    return run("verify", *arguments, "--policy", "policy.toml", *AT, *HEX_NONCE, stdin=stdin, columns=columns)
+    return run(
+        "verify",
+        *arguments,
+        "--policy",
+        "policy.toml",
+        *AT,
+        *HEX_NONCE,
+        stdin=stdin,
+        columns=columns,
+    )
 
 
 def is_one_line(text: str) -> bool:
@@ -85,7 +94,8 @@ def is_one_line(text: str) -> bool:
     return text.endswith("\n") and text[:-1].isprintable() and "Traceback" not in text
 
 
-# --- verify -------------------------------------------------------------------------------------------------------------
+# --- verify
+# -------------------------------------------------------------------------------------------------------------
 
 
 def test_a_good_document_is_accepted(folder: Path) -> None:
@@ -104,14 +114,28 @@ def test_a_good_document_is_accepted(folder: Path) -> None:
         (b"not a document", 2, Reason.CBOR_MALFORMED),
         (bytes(100_000), 2, Reason.COSE_TOO_LARGE),
         (Path(PRODUCTION).read_bytes(), 3, Reason.CHAIN_UNKNOWN_ROOT),
-        (FAKE.enclave_document(nonce=bytes(32), public_key=b"key"), 4, Reason.FRESHNESS_NONCE_MISMATCH),
+        (
+            FAKE.enclave_document(nonce=bytes(32), public_key=b"key"),
+            4,
+            Reason.FRESHNESS_NONCE_MISMATCH,
+        ),
         (FAKE.enclave_document(nonce=NONCE), 5, Reason.POLICY_PUBLIC_KEY),
-        (FAKE.enclave_document(nonce=NONCE, public_key=b"key", pcrs={0: b"\1" * 48}), 5, Reason.POLICY_PCR_MISMATCH),
-        (FAKE.enclave_document(nonce=NONCE, public_key=b"key", pcrs={0: bytes(48)}), 5, Reason.POLICY_DEBUG_ENCLAVE),
+        (
+            FAKE.enclave_document(nonce=NONCE, public_key=b"key", pcrs={0: b"\1" * 48}),
+            5,
+            Reason.POLICY_PCR_MISMATCH,
+        ),
+        (
+            FAKE.enclave_document(nonce=NONCE, public_key=b"key", pcrs={0: bytes(48)}),
+            5,
+            Reason.POLICY_DEBUG_ENCLAVE,
+        ),
     ],
     ids=["text", "long", "other root", "nonce", "no key", "other code", "debug"],
 )
-def test_a_refusal_has_its_exit_code_and_its_reason(folder: Path, doc: bytes, code: int, reason: Reason) -> None:
+def test_a_refusal_has_its_exit_code_and_its_reason(
+    folder: Path, doc: bytes, code: int, reason: Reason
+) -> None:
     """In words and as JSON alike."""
     (folder / "doc").write_bytes(doc)
     done = verify("doc")
@@ -139,7 +163,9 @@ def test_the_json_of_an_accepted_document_is_its_result(folder: Path) -> None:
 def test_digits_that_differ_are_marked(folder: Path, digits: int) -> None:
     """A few are marked one by one; of many only the number is said."""
     value = bytes(byte ^ (0x10 if place < digits else 0) for place, byte in enumerate(POLICY_PCR0))
-    (folder / "doc").write_bytes(FAKE.enclave_document(nonce=NONCE, public_key=b"key", pcrs={0: value}))
+    (folder / "doc").write_bytes(
+        FAKE.enclave_document(nonce=NONCE, public_key=b"key", pcrs={0: value})
+    )
     done = verify("doc")
     assert f"different digits: {digits} of 96" in done.out
     assert ("^" in done.out) == (digits == 1)
@@ -169,7 +195,9 @@ def in_upper_case(doc: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("encode", [bytes, in_hex, in_upper_case, b64encode, in_lines, url_safe])
-def test_a_document_comes_in_three_forms_and_from_a_pipe(folder: Path, encode: Callable[[bytes], bytes]) -> None:
+def test_a_document_comes_in_three_forms_and_from_a_pipe(
+    folder: Path, encode: Callable[[bytes], bytes]
+) -> None:
     """Raw bytes, hex digits and base64 give the same verdict."""
     assert folder.exists()
     assert verify("-", stdin=encode((folder / "good.cbor").read_bytes())).code == 0
@@ -201,7 +229,13 @@ def test_waivers_are_shown_with_a_verdict(folder: Path) -> None:
     write_policy(folder / "policy.toml", lax)
     for time in ("2026-01-03T12:00:00Z", "2026-01-03T12:30:00Z"):
         done = run("verify", "good.cbor", "--policy", "policy.toml", "--at", time)
-        for reason in ("any code will do", "no nonce here", "no key here", "no data here", "new fields may come"):
+        for reason in (
+            "any code will do",
+            "no nonce here",
+            "no key here",
+            "no data here",
+            "new fields may come",
+        ):
             assert reason in done.out
         assert done.code == (0 if time == "2026-01-03T12:00:00Z" else 4)
 
@@ -217,7 +251,12 @@ def test_many_documents_give_a_table_and_the_highest_exit_code(folder: Path) -> 
     done = verify("many", "many/*.cbor", "good.cbor", "missing.cbor")
     assert done.code == 2
     assert "4 documents" in done.out
-    assert [line.split()[0] for line in done.out.splitlines()[:4]] == ["accepted", "REFUSED", "accepted", "UNREAD"]
+    assert [line.split()[0] for line in done.out.splitlines()[:4]] == [
+        "accepted",
+        "REFUSED",
+        "accepted",
+        "UNREAD",
+    ]
 
 
 def test_many_documents_as_json_lines(folder: Path) -> None:
@@ -245,7 +284,9 @@ def test_a_folder_without_files_is_a_mistake(folder: Path, name: str) -> None:
 def test_all_cores_give_the_same_verdicts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processes and one give the same outcomes in the same order."""
     for number in range(8):
-        (folder / f"{number}.cbor").write_bytes((folder / "good.cbor").read_bytes() if number % 2 else b"nothing")
+        (folder / f"{number}.cbor").write_bytes(
+            (folder / "good.cbor").read_bytes() if number % 2 else b"nothing"
+        )
     names = [f"{number}.cbor" for number in range(8)]
     alone = verify(*names, "--json")
     monkeypatch.setattr(_batch, "MIN_FOR_PROCESSES", 2)
@@ -257,20 +298,26 @@ def test_a_terminal_gets_a_bar(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     """On the standard error, so that the table can go to a file."""
     assert folder.exists()
     drawn = io.StringIO()
-    monkeypatch.setattr(_verify_many, "error_console", lambda: Console(file=drawn, force_terminal=True, width=80))
+    monkeypatch.setattr(
+        _verify_many, "error_console", lambda: Console(file=drawn, force_terminal=True, width=80)
+    )
     done = verify("good.cbor", "missing")
     assert "2/2" in drawn.getvalue()
     assert "2 documents" in done.out
 
 
-def test_the_standard_input_is_read_by_this_process(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_standard_input_is_read_by_this_process(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A worker has none, and would see an empty document."""
     monkeypatch.setattr(_batch, "MIN_FOR_PROCESSES", 1)
     done = verify("good.cbor", "-", stdin=(folder / "good.cbor").read_bytes())
     assert done.code == 0
 
 
-def test_a_mistake_in_the_call_reaches_this_process_from_a_worker(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mistake_in_the_call_reaches_this_process_from_a_worker(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As one line, like any other."""
     monkeypatch.setattr(_batch, "MIN_FOR_PROCESSES", 1)
     monkeypatch.setattr(_batch, "available_cores", lambda: 2)
@@ -341,11 +388,11 @@ def hostile_document() -> bytes:
 
 def hostile_certificate() -> bytes:
     """Return a certificate whose common name holds control characters."""
-    from cryptography import x509  # noqa: PLC0415 - used here alone
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - used here alone
-    from cryptography.hazmat.primitives.hashes import SHA384  # noqa: PLC0415 - used here alone
-    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415 - used here alone
-    from cryptography.x509.oid import NameOID  # noqa: PLC0415 - used here alone
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.hashes import SHA384
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.x509.oid import NameOID
 
     key = ec.derive_private_key(7, ec.SECP384R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, CONTROL)])
@@ -355,8 +402,8 @@ def hostile_certificate() -> bytes:
             subject_name=name,
             public_key=key.public_key(),
             serial_number=1,
-            not_valid_before=datetime(2090, 1, 1),  # noqa: DTZ001 - the builder takes naive UTC
-            not_valid_after=datetime(2090, 1, 1),  # noqa: DTZ001 - the builder takes naive UTC
+            not_valid_before=datetime(2090, 1, 1),
+            not_valid_after=datetime(2090, 1, 1),
         )
         .sign(key, SHA384(), ecdsa_deterministic=True)
         .public_bytes(Encoding.DER)
@@ -364,7 +411,9 @@ def hostile_certificate() -> bytes:
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
-@pytest.mark.parametrize("time", ["2026-01-03T12:00:00Z", "2090-01-01T00:00:00Z", "2099-01-01T00:00:00Z"])
+@pytest.mark.parametrize(
+    "time", ["2026-01-03T12:00:00Z", "2090-01-01T00:00:00Z", "2099-01-01T00:00:00Z"]
+)
 def test_inspect_never_repeats_text_of_a_document(options: tuple[str, ...], time: str) -> None:
     """Control characters, right-to-left marks and markup come out as question marks, digits or escapes."""
     done = run("inspect", "-", "--at", time, *options, stdin=hostile_document())
@@ -386,16 +435,27 @@ def test_a_name_of_a_file_is_made_safe(folder: Path) -> None:
     """A file can be called anything too."""
     name = "a\u001b[2Jb"
     (folder / name).write_bytes((folder / "good.cbor").read_bytes())
-    shown = [run("inspect", name, *AT), verify(name, "good.cbor"), verify(f"{name}missing"), run("policy", "check", name)]
+    shown = [
+        run("inspect", name, *AT),
+        verify(name, "good.cbor"),
+        verify(f"{name}missing"),
+        run("policy", "check", name),
+    ]
     assert all("\u001b" not in done.out + done.err for done in shown)
     assert [done.code for done in shown] == [0, 0, 1, 1]
 
 
 def test_blocks_become_ascii_where_the_terminal_has_no_others(folder: Path) -> None:
     """A terminal of the C locale gets # and dots."""
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C", "COLUMNS": "80"}
+    environment = {
+        **os.environ,
+        "PYTHONIOENCODING": "ascii",
+        "PYTHONUTF8": "0",
+        "LC_ALL": "C",
+        "COLUMNS": "80",
+    }
     program = [sys.executable, "-m", "nitro_attest.cli", "inspect", str(folder / "good.cbor"), *AT]
-    done = subprocess.run(program, env=environment, capture_output=True, check=False)  # noqa: S603 - our own program
+    done = subprocess.run(program, env=environment, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"#" in done.stdout
     assert done.stdout.isascii()
@@ -403,10 +463,19 @@ def test_blocks_become_ascii_where_the_terminal_has_no_others(folder: Path) -> N
 
 def test_letters_that_a_terminal_does_not_have_become_question_marks(folder: Path) -> None:
     """A label in another script is no reason for a traceback."""
-    write_policy(folder / "policy.toml", replace(POLICY, measurements=(replace(FAKE.enclave_measurements(), label="платёж"),)))
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C", "COLUMNS": "80"}
+    write_policy(
+        folder / "policy.toml",
+        replace(POLICY, measurements=(replace(FAKE.enclave_measurements(), label="платёж"),)),
+    )
+    environment = {
+        **os.environ,
+        "PYTHONIOENCODING": "ascii",
+        "PYTHONUTF8": "0",
+        "LC_ALL": "C",
+        "COLUMNS": "80",
+    }
     program = [sys.executable, "-m", "nitro_attest.cli", "policy", "show", "policy.toml"]
-    done = subprocess.run(program, env=environment, capture_output=True, check=False)  # noqa: S603 - our own program
+    done = subprocess.run(program, env=environment, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b'"??????"' in done.stdout
 
@@ -418,7 +487,9 @@ def test_output_may_go_to_any_stream() -> None:
     assert len(out.getvalue()) == 97
 
 
-def test_a_command_that_is_stopped_has_the_exit_code_of_shells(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_is_stopped_has_the_exit_code_of_shells(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Ctrl-C is no traceback."""
 
     def stop() -> int:
@@ -460,11 +531,36 @@ def test_output_is_narrow_where_the_terminal_is(folder: Path) -> None:
         ("verify", "good.cbor", "--policy", "policy.toml"),
         ("verify", "good.cbor", "--policy", "policy.toml", "--nonce", "xyz"),
         ("verify", "good.cbor", "--policy", "policy.toml", "--nonce", "00"),
-        ("verify", "good.cbor", "--policy", "policy.toml", "--nonce", "00" * 16, "--nonce-file", "good.cbor"),
+        (
+            "verify",
+            "good.cbor",
+            "--policy",
+            "policy.toml",
+            "--nonce",
+            "00" * 16,
+            "--nonce-file",
+            "good.cbor",
+        ),
         ("verify", "good.cbor", "--policy", "policy.toml", "--nonce-file", "missing"),
         ("verify", "good.cbor", "--policy", "policy.toml", *HEX_NONCE, "--at", "yesterday"),
-        ("verify", "good.cbor", "--policy", "policy.toml", *HEX_NONCE, "--at", "2026-01-03T12:00:00"),
-        ("verify", "good.cbor", "--policy", "policy.toml", *HEX_NONCE, "--at", "0001-01-01T00:00:00+14:00"),
+        (
+            "verify",
+            "good.cbor",
+            "--policy",
+            "policy.toml",
+            *HEX_NONCE,
+            "--at",
+            "2026-01-03T12:00:00",
+        ),
+        (
+            "verify",
+            "good.cbor",
+            "--policy",
+            "policy.toml",
+            *HEX_NONCE,
+            "--at",
+            "0001-01-01T00:00:00+14:00",
+        ),
         ("verify", "missing", "--policy", "policy.toml", *HEX_NONCE),
         ("verify", "nul\0", "--policy", "policy.toml", *HEX_NONCE),
         ("inspect", "missing"),
@@ -513,9 +609,17 @@ def broken_files() -> dict[str, bytes]:
 @pytest.mark.parametrize("content", broken_files().values(), ids=broken_files().keys())
 @pytest.mark.parametrize("ending", ["toml", "json"])
 @pytest.mark.parametrize(
-    "command", [("policy", "check"), ("policy", "show"), ("policy", "to-kms"), ("policy", "diff", "policy.toml")]
+    "command",
+    [
+        ("policy", "check"),
+        ("policy", "show"),
+        ("policy", "to-kms"),
+        ("policy", "diff", "policy.toml"),
+    ],
 )
-def test_a_malformed_policy_is_one_line(folder: Path, content: bytes, ending: str, command: tuple[str, ...]) -> None:
+def test_a_malformed_policy_is_one_line(
+    folder: Path, content: bytes, ending: str, command: tuple[str, ...]
+) -> None:
     """The line names the file."""
     (folder / f"broken.{ending}").write_bytes(content)
     done = run(*command, f"broken.{ending}")
@@ -529,7 +633,9 @@ def test_a_malformed_policy_is_one_line(folder: Path, content: bytes, ending: st
 def test_a_malformed_source_is_one_line(folder: Path, content: bytes, source: str) -> None:
     """The same for builds and key policies."""
     (folder / "broken").write_bytes(content)
-    done = run("policy", "new", source, "broken", "--public-key", "present", "--user-data", "absent")
+    done = run(
+        "policy", "new", source, "broken", "--public-key", "present", "--user-data", "absent"
+    )
     assert (done.code, done.out) == (1, "")
     assert is_one_line(done.err)
     assert "broken" in done.err
@@ -557,7 +663,18 @@ def test_a_hundred_megabytes_are_refused_unread(folder: Path) -> None:
 
 BUILD = str(EXAMPLES / "build.json")
 KEY_POLICY = str(EXAMPLES / "key-policy.json")
-DECIDED = ("--label", "x", "--pin", "pcr3=zero", "--waive", "pcr4=fleet", "--pin", "pcr8=zero", "--public-key", "present")
+DECIDED = (
+    "--label",
+    "x",
+    "--pin",
+    "pcr3=zero",
+    "--waive",
+    "pcr4=fleet",
+    "--pin",
+    "pcr8=zero",
+    "--public-key",
+    "present",
+)
 DATA = ("--user-data", "absent")
 
 
@@ -569,7 +686,10 @@ DATA = ("--user-data", "absent")
         ((*DECIDED[2:], *DATA), ["--label"]),
         ((*DECIDED, *DATA, "--role", "arn:aws:iam::123456789012:role/x"), ["--pin: PCR3"]),
         ((*DECIDED, *DATA, "--waive", "user_data=x"), ["--user-data"]),
-        ((*DECIDED, *DATA, "--waive", "unknown_fields=x", "--waive", "unknown_fields=y"), ["unknown_fields"]),
+        (
+            (*DECIDED, *DATA, "--waive", "unknown_fields=x", "--waive", "unknown_fields=y"),
+            ["unknown_fields"],
+        ),
         ((*DECIDED, *DATA, "--waive", "pcr16=x"), ["PCR16"]),
         ((*DECIDED, *DATA, "--pin", "pcr0=" + "11" * 48), ["pcr0_image"]),
         ((*DECIDED, *DATA, "--pin", "pcr32=zero"), ["--pin"]),
@@ -587,7 +707,9 @@ DATA = ("--user-data", "absent")
         ((*DECIDED, *DATA, "--output", "nul\0.toml"), ["nul"]),
     ],
 )
-def test_a_decision_that_is_missing_or_contradicts_is_named(folder: Path, options: tuple[str, ...], words: list[str]) -> None:
+def test_a_decision_that_is_missing_or_contradicts_is_named(
+    folder: Path, options: tuple[str, ...], words: list[str]
+) -> None:
     """All that is undecided is named at once; nothing is written."""
     assert folder.exists()
     done = run("policy", "new", "--from-nitro-cli", BUILD, *options)
@@ -599,7 +721,14 @@ def test_a_decision_that_is_missing_or_contradicts_is_named(folder: Path, option
 def test_every_decision_of_a_build_ends_in_the_policy(folder: Path) -> None:
     """Role, instance, certificate, further PCRs, fields, freshness and the root."""
     options = (
-        *("--label", "payments", "--role", "arn:aws:iam::123456789012:role/x", "--instance", "i-0123456789abcdef0"),
+        *(
+            "--label",
+            "payments",
+            "--role",
+            "arn:aws:iam::123456789012:role/x",
+            "--instance",
+            "i-0123456789abcdef0",
+        ),
         *("--certificate", str(EXAMPLES / "never-trust-root.pem"), "--pin", "pcr16=" + "11" * 48),
         *("--public-key", "6b6579", "--user-data", "absent", "--waive", "unknown_fields=later"),
         *("--timestamp-only", "no nonce", "--max-age", "1m", "--max-clock-skew", "0s"),
@@ -607,21 +736,38 @@ def test_every_decision_of_a_build_ends_in_the_policy(folder: Path) -> None:
     )
     assert run("policy", "new", "--from-nitro-cli", BUILD, *options) == Finished(0, "", "")
     policy = read_policy(folder / "new.json")
-    assert policy.freshness == TimestampOnly(because="no nonce", max_age=timedelta(minutes=1), max_clock_skew=timedelta())
+    assert policy.freshness == TimestampOnly(
+        because="no nonce", max_age=timedelta(minutes=1), max_clock_skew=timedelta()
+    )
     assert (policy.public_key, policy.user_data) == (Equals(b"key"), Absent())
     assert policy.unknown_fields == NotChecked("later")
     assert policy.trust_anchor == AWS_US_GOV_NITRO_ROOT_G1
     pins = policy_to_toml(policy)
-    for command, value in (("role", options[3]), ("instance", options[5]), ("certificate", options[7])):
+    for command, value in (
+        ("role", options[3]),
+        ("instance", options[5]),
+        ("certificate", options[7]),
+    ):
         assert run("pcr", command, value).out.strip() in pins
     assert 'other_pcrs = { 16 = "1111' in pins
 
 
 def test_a_policy_for_nitro_tpm_is_made_from_its_tool(folder: Path) -> None:
     """With a root given as DER."""
-    (folder / "tpm.json").write_text(json.dumps({"Measurements": {"PCR4": "44" * 48, "PCR7": "77" * 48}}), encoding="utf-8")
+    (folder / "tpm.json").write_text(
+        json.dumps({"Measurements": {"PCR4": "44" * 48, "PCR7": "77" * 48}}), encoding="utf-8"
+    )
     (folder / "root.der").write_bytes(FAKE.trust_anchor.certificate)
-    options = ("--label", "ami", "--waive", "public_key=x", "--user-data", "present", "--trust-anchor", "root.der")
+    options = (
+        "--label",
+        "ami",
+        "--waive",
+        "public_key=x",
+        "--user-data",
+        "present",
+        "--trust-anchor",
+        "root.der",
+    )
     assert run("policy", "new", "--from-nitro-tpm", "tpm.json", *options).code == 1
     done = run("policy", "new", "--from-nitro-tpm", "tpm.json", *options, "--pin", "pcr12=zero")
     policy = policy_from_toml(done.out)
@@ -646,17 +792,34 @@ def test_a_key_policy_becomes_a_policy_with_its_remarks() -> None:
 
 
 SHOWN = [
-    (POLICY, ["leaves nothing unchecked", "NOT A ROOT OF AWS", "carries the nonce", "zero: not signed"]),
-    (demo.POLICY, ["does NOT check", "root of AWS (commercial", "no nonce is asked for", "not checked"]),
+    (
+        POLICY,
+        ["leaves nothing unchecked", "NOT A ROOT OF AWS", "carries the nonce", "zero: not signed"],
+    ),
+    (
+        demo.POLICY,
+        ["does NOT check", "root of AWS (commercial", "no nonce is asked for", "not checked"],
+    ),
     (
         replace(
             POLICY,
-            measurements=(DebugEnclave("tests"), AnyEnclave("more tests"), FAKE.enclave_measurements()),
+            measurements=(
+                DebugEnclave("tests"),
+                AnyEnclave("more tests"),
+                FAKE.enclave_measurements(),
+            ),
             public_key=Equals(bytes(20)),
             trust_anchor=AWS_US_GOV_NITRO_ROOT_G1,
             unknown_fields=NotChecked("x"),
         ),
-        ["one whole set of these 3", "IN DEBUG MODE", "any enclave that is not", "20 bytes", "GovCloud", "may have fields"],
+        [
+            "one whole set of these 3",
+            "IN DEBUG MODE",
+            "any enclave that is not",
+            "20 bytes",
+            "GovCloud",
+            "may have fields",
+        ],
     ),
     (
         replace(
@@ -702,10 +865,15 @@ def test_a_policy_for_kms_is_printed_with_remarks(folder: Path) -> None:
         ({"public_key": Absent()}, "public_key stricter and looser"),
         ({"trust_anchor": AWS_US_GOV_NITRO_ROOT_G1}, "trust_anchor stricter and looser"),
         ({"measurements": (AnyEnclave("x"),)}, "measurements looser"),
-        ({"measurements": (replace(FAKE.enclave_measurements(), label="y"),)}, "labels or reasons changed"),
+        (
+            {"measurements": (replace(FAKE.enclave_measurements(), label="y"),)},
+            "labels or reasons changed",
+        ),
     ],
 )
-def test_the_difference_of_policies_is_told_rule_by_rule(folder: Path, change: dict[str, Any], words: str) -> None:
+def test_the_difference_of_policies_is_told_rule_by_rule(
+    folder: Path, change: dict[str, Any], words: str
+) -> None:
     """Stricter, looser or both; other words alone change no verdict."""
     write_policy(folder / "new.toml", replace(POLICY, **change))
     done = run("policy", "diff", "policy.toml", "new.toml")
@@ -755,9 +923,14 @@ def test_completion_prints_a_script(shell: str) -> None:
 
 def test_completion_completes() -> None:
     """The script asks the program itself."""
-    environment = {**os.environ, "_NITRO_ATTEST_COMPLETE": "complete_bash", "COMP_WORDS": "nitro-attest ins", "COMP_CWORD": "1"}
+    environment = {
+        **os.environ,
+        "_NITRO_ATTEST_COMPLETE": "complete_bash",
+        "COMP_WORDS": "nitro-attest ins",
+        "COMP_CWORD": "1",
+    }
     program = [sys.executable, "-m", "nitro_attest.cli"]
-    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["inspect"]
 
 
@@ -773,9 +946,15 @@ def test_help_is_no_mistake(arguments: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich.console", "pydantic"])
-def test_without_the_extra_one_line_says_how_to_install_it(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_one_line_says_how_to_install_it(
+    missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No traceback for whoever has installed the library alone."""
-    for name in [name for name in sys.modules if name.startswith(("nitro_attest.cli._", "nitro_attest.policy_file"))]:
+    for name in [
+        name
+        for name in sys.modules
+        if name.startswith(("nitro_attest.cli._", "nitro_attest.policy_file"))
+    ]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
     done = run("demo")
@@ -796,7 +975,7 @@ def test_a_reader_that_leaves_is_no_traceback(folder: Path) -> None:
     """As in `nitro-attest inspect DOC | head -1`."""
     program = f"{sys.executable} -m nitro_attest.cli inspect {folder / 'good.cbor'} --json | true"
     for _ in range(2):
-        done = subprocess.run(["/bin/sh", "-c", program], capture_output=True, check=False)  # noqa: S603 - our own program
+        done = subprocess.run(["/bin/sh", "-c", program], capture_output=True, check=False)
         assert b"Traceback" not in done.stderr
 
 
@@ -804,7 +983,7 @@ def test_no_colour_where_it_is_not_wanted(folder: Path) -> None:
     """NO_COLOR counts even where colour is forced."""
     program = [sys.executable, "-m", "nitro_attest.cli", "inspect", str(folder / "good.cbor"), *AT]
     plain = {**os.environ, "NO_COLOR": "1", "FORCE_COLOR": "1", "TERM": "xterm-256color"}
-    done = subprocess.run(program, env=plain, capture_output=True, check=False)  # noqa: S603 - our own program
+    done = subprocess.run(program, env=plain, capture_output=True, check=False)
     assert b"\x1b[3" not in done.stdout
     assert b"\x1b[9" not in done.stdout
 

@@ -38,7 +38,9 @@ pcr_values = st.sampled_from([*DIGESTS, *DIGESTS]).map(lambda digest: digest.val
 values_of_pcrs = st.fixed_dictionaries(dict.fromkeys(range(32), pcr_values))
 
 
-def document(kind: DocumentKind, pcrs: dict[int, bytes], age: timedelta = timedelta()) -> UnverifiedDocument:
+def document(
+    kind: DocumentKind, pcrs: dict[int, bytes], age: timedelta = timedelta()
+) -> UnverifiedDocument:
     """Return a document with these PCRs; nothing else of it counts here."""
     return UnverifiedDocument(
         kind=kind,
@@ -60,11 +62,15 @@ def set_lists(sets: st.SearchStrategy[Measurements]) -> st.SearchStrategy[tuple[
     return st.lists(sets, min_size=1, max_size=3).map(tuple)
 
 
-def check(old: tuple[Measurements, ...], new: tuple[Measurements, ...], found: UnverifiedDocument) -> None:
+def check(
+    old: tuple[Measurements, ...], new: tuple[Measurements, ...], found: UnverifiedDocument
+) -> None:
     """Hold the claims of a difference to the verdicts on one document."""
     difference = compare_sets(old, new)
     before, after = (not judge_measurements(sets, found).failures for sets in (old, new))
-    if (before and not after and not difference.stricter) or (after and not before and not difference.looser):
+    if (before and not after and not difference.stricter) or (
+        after and not before and not difference.looser
+    ):
         message = f"{difference}: {old}, {new}, {found.pcrs}"
         raise AssertionError(message)
 
@@ -93,13 +99,17 @@ def witness(narrow: Measurements) -> UnverifiedDocument:
     if isinstance(narrow, DebugEnclave):
         pcrs |= dict.fromkeys((0, 1, 2), bytes(48))
     elif isinstance(narrow, EnclaveMeasurements):
-        pcrs |= {index: rule.value for index, _, rule in pcr_rules(narrow) if isinstance(rule, Sha384)}
+        pcrs |= {
+            index: rule.value for index, _, rule in pcr_rules(narrow) if isinstance(rule, Sha384)
+        }
     return document(DocumentKind.ENCLAVE, pcrs)
 
 
 @NOT_TIMED
 @given(any_enclave_sets, any_enclave_sets)
-def test_a_set_that_is_not_covered_has_a_document_that_shows_it(wide: Measurements, narrow: Measurements) -> None:
+def test_a_set_that_is_not_covered_has_a_document_that_shows_it(
+    wide: Measurements, narrow: Measurements
+) -> None:
     """So "stricter" and "looser" are never said in vain."""
     shown = witness(narrow)
     assert not judge_measurements((narrow,), shown).failures
@@ -118,7 +128,9 @@ def test_a_set_that_is_not_covered_has_a_document_that_shows_it(wide: Measuremen
         (DebugEnclave("x"), DebugEnclave("y"), True),
     ],
 )
-def test_sets_without_values_cover_by_kind(wide: Measurements, narrow: Measurements, covers: bool) -> None:  # noqa: FBT001 - an expected value
+def test_sets_without_values_cover_by_kind(
+    wide: Measurements, narrow: Measurements, covers: bool
+) -> None:
     """A debug enclave is in no other set, and the kinds never cover each other."""
     assert covers_set(wide, narrow) is covers
 
@@ -129,9 +141,14 @@ rules = st.sampled_from([Present(), Absent(), NotChecked("x"), Equals(b""), Equa
 
 @NOT_TIMED
 @given(rules, rules, fields)
-def test_a_field_rule_that_covers_accepts_what_the_other_does(wide: FieldRule, narrow: FieldRule, value: bytes | None) -> None:
+def test_a_field_rule_that_covers_accepts_what_the_other_does(
+    wide: FieldRule, narrow: FieldRule, value: bytes | None
+) -> None:
     """Whatever the field."""
-    accepted = [not judge_field(rule, value, "user_data", Reason.POLICY_USER_DATA).failures for rule in (wide, narrow)]
+    accepted = [
+        not judge_field(rule, value, "user_data", Reason.POLICY_USER_DATA).failures
+        for rule in (wide, narrow)
+    ]
     assert not covers_field(wide, narrow) or accepted[0] >= accepted[1]
 
 
@@ -146,20 +163,24 @@ def test_a_field_rule_that_covers_accepts_what_the_other_does(wide: FieldRule, n
         (Absent(), NotChecked("x")),
     ],
 )
-def test_a_field_rule_that_does_not_cover_is_not_said_to(wide: FieldRule, narrow: FieldRule) -> None:
+def test_a_field_rule_that_does_not_cover_is_not_said_to(
+    wide: FieldRule, narrow: FieldRule
+) -> None:
     """There is a field that the narrow one lets pass and the wide one doesn't."""
     assert not covers_field(wide, narrow)
 
 
 short = st.timedeltas(timedelta(seconds=1), timedelta(seconds=4))
-windows: st.SearchStrategy[Freshness] = st.builds(FreshNonce, max_age=short, max_clock_skew=short) | st.builds(
-    TimestampOnly, because=st.just("x"), max_age=short, max_clock_skew=short
-)
+windows: st.SearchStrategy[Freshness] = st.builds(
+    FreshNonce, max_age=short, max_clock_skew=short
+) | st.builds(TimestampOnly, because=st.just("x"), max_age=short, max_clock_skew=short)
 
 
 @NOT_TIMED
 @given(windows, windows, st.timedeltas(timedelta(seconds=-5), timedelta(seconds=5)))
-def test_a_verdict_on_freshness_changes_only_as_said(old: Freshness, new: Freshness, age: timedelta) -> None:
+def test_a_verdict_on_freshness_changes_only_as_said(
+    old: Freshness, new: Freshness, age: timedelta
+) -> None:
     """For a document without a nonce, of any age near the limits."""
     difference = compare_freshness(old, new)
     found = document(DocumentKind.ENCLAVE, {0: bytes(48)}, age)

@@ -22,6 +22,9 @@ def check_refusal(refusal: VerificationError) -> None:
     require(refusal.failures, "a refusal without a failure")
     for failure in refusal.failures:
         for text in (failure.subject, failure.expected, failure.actual):
-            require(text is None or (len(text) <= _MAX_TEXT and text.isprintable()), "a refusal shows what a log can't take")
+            require(
+                text is None or (len(text) <= _MAX_TEXT and text.isprintable()),
+                "a refusal shows what a log can't take",
+            )
     families = {failure.reason.partition(".")[0] for failure in refusal.failures}
     require(len(families) == 1, "a refusal of two families")

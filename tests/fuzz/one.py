@@ -23,12 +23,14 @@ def main() -> None:
     target: Any = importlib.import_module(f"fuzz.target_{name}")
 
     def mutator(data: bytes, max_size: int, seed: int) -> bytes:
-        chance = Random(seed)  # noqa: S311 - reproducible on purpose
+        chance = Random(seed)
         if chance.random() < _HALF:
             return bytes(atheris.Mutate(data, max_size))
         return bytes(target.mutate(bytes(data), chance))[:max_size]
 
-    warnings.simplefilter("error")  # a warning that a document can cause would be an exception in some services
+    warnings.simplefilter(
+        "error"
+    )  # a warning that a document can cause would be an exception in some services
 
     def one_input(data: bytes) -> None:
         target.one_input(bytes(data))

@@ -1,7 +1,8 @@
 """Fuzz all targets, one after the other: `python tests/fuzz/run.py --seconds 60`. Called by `make fuzz`.
 
-Crashes stay in build/fuzz/crashes and make the command fail; the corpus stays in build/fuzz/corpus, so that a later run begins
-where this one ended. Executions and CPU seconds are added to build/fuzz/figures.json.
+Crashes stay in build/fuzz/crashes and make the command fail; the corpus stays in build/fuzz/corpus,
+so that a later run begins where this one ended. Executions and CPU seconds are added to
+build/fuzz/figures.json.
 """
 
 import argparse
@@ -52,20 +53,33 @@ def fuzz(name: str, seconds: int) -> None:
         (corpus / hashlib.sha256(seed).hexdigest()[:40]).write_bytes(seed)
     command = [
         *(sys.executable, str(TESTS / "fuzz" / "one.py"), name, str(corpus)),
-        *(f"-max_total_time={seconds}", f"-max_len={target.MAX_BYTES}", f"-timeout={SLOWEST_SECONDS}"),
-        *(f"-rss_limit_mb={MAX_MEMORY_MIB}", f"-artifact_prefix={crashes}/{name}-", "-print_final_stats=1", "-verbosity=1"),
+        *(
+            f"-max_total_time={seconds}",
+            f"-max_len={target.MAX_BYTES}",
+            f"-timeout={SLOWEST_SECONDS}",
+        ),
+        *(
+            f"-rss_limit_mb={MAX_MEMORY_MIB}",
+            f"-artifact_prefix={crashes}/{name}-",
+            "-print_final_stats=1",
+            "-verbosity=1",
+        ),
     ]
     log = BUILD / f"{name}.log"
     before = cpu_seconds()
     with log.open("w") as output:
-        code = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False).returncode  # noqa: S603 - our own command
+        code = subprocess.run(
+            command, stdout=output, stderr=subprocess.STDOUT, check=False
+        ).returncode
     text = log.read_text(errors="replace")
     executions = re.findall(r"number_of_executed_units: *([0-9]+)", text)
     if not executions:
         (crashes / f"{name}-no-figures.log").write_text(text)
     done = int(executions[-1]) if executions else 0
     spent = round(cpu_seconds() - before)
-    print(f"{name}: {done} executions in {seconds} s ({spent} s of CPU), exit code {code}, log {log}")
+    print(
+        f"{name}: {done} executions in {seconds} s ({spent} s of CPU), exit code {code}, log {log}"
+    )
     if code:
         (crashes / f"{name}-exit-{code}.log").write_text(text[-20_000:])
     _write_down(name, done, spent)

@@ -1,9 +1,11 @@
 """Invariant: a chain in which one certificate was changed and signed again by the right key is accepted or refused by a rule.
-`chain.signature` is said only if some signature is bad by the plain primitive; what is accepted has none that is bad, only
-authorities that are authorities, dates that hold `now`, and no critical extension but the two that are understood.
+`chain.signature` is said only if some signature is bad by the plain primitive; what is accepted has
+none that is bad, only authorities that are authorities, dates that hold `now`, and no critical
+extension but the two that are understood.
 
-Input: one octet for the place in the chain, root first, then the part of the certificate that is signed.
-"""  # noqa: D205 - the invariant is one paragraph
+Input: one octet for the place in the chain, root first, then the part of the certificate that is
+    signed.
+"""
 
 from functools import cache
 from random import Random
@@ -14,7 +16,17 @@ from cryptography import x509
 
 from altered import chains, der, profile
 from fuzz.invariant import check_refusal, require
-from nitro_attest import AnyEnclave, FreshNonce, NotChecked, Policy, PolicyError, Reason, TrustAnchor, VerificationError, verify
+from nitro_attest import (
+    AnyEnclave,
+    FreshNonce,
+    NotChecked,
+    Policy,
+    PolicyError,
+    Reason,
+    TrustAnchor,
+    VerificationError,
+    verify,
+)
 from nitro_attest.testing import ENCLAVE_MODULE_ID, FakeNitro
 
 MAX_BYTES: Final = 1200
@@ -23,7 +35,9 @@ _WHY: Final = "fuzzing asks for the chain"
 _BASIC_CONSTRAINTS: Final = bytes.fromhex("551d13")
 _KEY_USAGE: Final = bytes.fromhex("551d0f")
 _KEY_CERT_SIGN: Final = 0x04
-_FIRST_USES: Final = 5  # behind the heads of the octet string and of the bit string, and its count of unused bits
+_FIRST_USES: Final = (
+    5  # behind the heads of the octet string and of the bit string, and its count of unused bits
+)
 
 
 @cache
@@ -34,9 +48,11 @@ def _fields() -> dict[str, object]:
 
 def seeds() -> list[bytes]:
     """Begin with each place's certificate as it should be, and with one change of every kind."""
-    parts = [chains.signed_part(certificate) for certificate in chains.fake_chain_at_now().certificates]
+    parts = [
+        chains.signed_part(certificate) for certificate in chains.fake_chain_at_now().certificates
+    ]
     good = [bytes([place]) + part for place, part in enumerate(parts)]
-    return [*good, *(mutate(good[seed % len(good)], Random(seed)) for seed in range(200))]  # noqa: S311 - reproducible on purpose
+    return [*good, *(mutate(good[seed % len(good)], Random(seed)) for seed in range(200))]
 
 
 def mutate(data: bytes, chance: Random) -> bytes:
@@ -52,7 +68,9 @@ def mutate(data: bytes, chance: Random) -> bytes:
 
 def document(chain: chains.Altered) -> bytes:
     """Sign a document with the leaf's key that carries the chain."""
-    payload = cbor2.dumps({**_fields(), "certificate": chain.leaf, "cabundle": list(chain.cabundle)})
+    payload = cbor2.dumps(
+        {**_fields(), "certificate": chain.leaf, "cabundle": list(chain.cabundle)}
+    )
     return FakeNitro.sign(payload, chains.fake_nitro().chain(ENCLAVE_MODULE_ID, chains.NOW))
 
 
@@ -90,7 +108,9 @@ def one_input(data: bytes) -> None:
 
 def _check_reason(reason: Reason, chain: chains.Altered) -> None:
     if reason is Reason.CHAIN_SIGNATURE:
-        require(chains.has_bad_signature(chain), "every signature is good, yet chain.signature is said")
+        require(
+            chains.has_bad_signature(chain), "every signature is good, yet chain.signature is said"
+        )
     if reason is Reason.SIGNATURE_INVALID:
         require(
             chains.public_key(chain.leaf) != chains.public_key(chains.fake_chain_at_now().leaf),
@@ -103,12 +123,26 @@ def _check_reason(reason: Reason, chain: chains.Altered) -> None:
 
 def _check_accepted(certificate: bytes, place: int) -> None:
     authority = place != chains.LEAF_PLACE
-    extensions = {node.parts[0].value: node.parts[1:] for node in der.extensions(certificate) if node.parts}
+    extensions = {
+        node.parts[0].value: node.parts[1:] for node in der.extensions(certificate) if node.parts
+    }
     *_, constraints = extensions[_BASIC_CONSTRAINTS]
     *_, usage = extensions[_KEY_USAGE]
-    require((b"\x01\x01\xff" in constraints.encoded()[2:]) is authority, "accepted a certificate in the other role")
-    require(bool(usage.encoded()[_FIRST_USES] & _KEY_CERT_SIGN) is authority, "accepted a key usage of the other role")
+    require(
+        (b"\x01\x01\xff" in constraints.encoded()[2:]) is authority,
+        "accepted a certificate in the other role",
+    )
+    require(
+        bool(usage.encoded()[_FIRST_USES] & _KEY_CERT_SIGN) is authority,
+        "accepted a key usage of the other role",
+    )
     critical = {name for name, parts in extensions.items() if len(parts) > 1}
-    require(critical <= {_BASIC_CONSTRAINTS, _KEY_USAGE}, "accepted a critical extension that is not understood")
+    require(
+        critical <= {_BASIC_CONSTRAINTS, _KEY_USAGE},
+        "accepted a critical extension that is not understood",
+    )
     dates = x509.load_der_x509_certificate(certificate)
-    require(dates.not_valid_before_utc <= chains.NOW <= dates.not_valid_after_utc, "accepted outside its dates")
+    require(
+        dates.not_valid_before_utc <= chains.NOW <= dates.not_valid_after_utc,
+        "accepted outside its dates",
+    )

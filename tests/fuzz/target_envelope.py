@@ -1,9 +1,10 @@
 """Invariant: any bytes give an `UnverifiedDocument` or a `MalformedDocumentError`; the whole `verify` gives a result only for a
-payload that AWS's hardware signed, and otherwise a `VerificationError` that shows nothing but short printable text. What is
-taken for an envelope is, read by plain cbor2, the four items that AWS writes, byte for byte.
+payload that AWS's hardware signed, and otherwise a `VerificationError` that shows nothing but short
+printable text. What is taken for an envelope is, read by plain cbor2, the four items that AWS
+writes, byte for byte.
 
 Input: a document.
-"""  # noqa: D205 - the invariant is one paragraph
+"""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -59,7 +60,10 @@ def _genuine() -> frozenset[bytes]:
 
 def seeds() -> list[bytes]:
     """Begin with every document there is."""
-    return [*genuine_documents(), *(kit_reader.read_vector(path).doc for path in kit_reader.paths())]
+    return [
+        *genuine_documents(),
+        *(kit_reader.read_vector(path).doc for path in kit_reader.paths()),
+    ]
 
 
 def mutate(data: bytes, chance: Random) -> bytes:
@@ -90,6 +94,8 @@ def _check_read(data: bytes, unverified: UnverifiedDocument) -> None:
     sign1 = data.removeprefix(b"\xd2")
     items: list[Any] = cbor2.loads(sign1)
     protected, unprotected, payload, signature = items
-    require(protected == bytes.fromhex("a1013822") and unprotected == {}, "another header than AWS's")
+    require(
+        protected == bytes.fromhex("a1013822") and unprotected == {}, "another header than AWS's"
+    )
     require(cbor2.dumps(items) == sign1, "another encoding than the one allowed")
     require(len(signature) == 96 and 0 < len(payload) <= 16_384, "another size than AWS's")

@@ -1,8 +1,9 @@
 """Invariant: a payload signed with a good leaf is accepted only if, read by plain cbor2, it says what the policy demands; its
 signature is never blamed. Everything else is refused with a `VerificationError`.
 
-Input: a payload; it is signed under the fake root. The policy pins a build, a nonce, a public key and no user data.
-"""  # noqa: D205 - the invariant is one paragraph
+Input: a payload; it is signed under the fake root. The policy pins a build, a nonce, a public key
+    and no user data.
+"""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,16 @@ import cbor2
 from altered import cbor, chains
 from fuzz.invariant import check_refusal, require
 from fuzz.target_envelope import seeds as documents
-from nitro_attest import Absent, Equals, FreshNonce, Measurements, Policy, Reason, VerificationError, verify
+from nitro_attest import (
+    Absent,
+    Equals,
+    FreshNonce,
+    Measurements,
+    Policy,
+    Reason,
+    VerificationError,
+    verify,
+)
 from nitro_attest.testing import ENCLAVE_MODULE_ID, NITRO_TPM_MODULE_ID, FakeNitro, PayloadMap
 
 MAX_BYTES: Final = 16_500
@@ -25,7 +35,18 @@ _MAX_AGE: Final = timedelta(minutes=5)
 _SKEW: Final = timedelta(seconds=30)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LISTED: Final = frozenset(
-    {"module_id", "digest", "timestamp", "pcrs", "nitrotpm_pcrs", "certificate", "cabundle", "public_key", "user_data", "nonce"}
+    {
+        "module_id",
+        "digest",
+        "timestamp",
+        "pcrs",
+        "nitrotpm_pcrs",
+        "certificate",
+        "cabundle",
+        "public_key",
+        "user_data",
+        "nonce",
+    }
 )
 
 
@@ -54,7 +75,7 @@ def seeds() -> list[bytes]:
 def _payload(doc: bytes) -> bytes | None:
     try:
         found = cbor2.loads(doc)[2]
-    except Exception:  # noqa: BLE001 - a vector whose envelope is the fault has no payload to begin with
+    except Exception:
         return None
     return found if isinstance(found, bytes) else None
 
@@ -68,16 +89,24 @@ def one_input(data: bytes) -> None:
     """Hold the library to the invariant for one payload."""
     fake = chains.fake_nitro()
     instance = fake.chain(NITRO_TPM_MODULE_ID, chains.NOW)
-    doc = FakeNitro.sign(data, instance if instance.certificate in data else fake.chain(ENCLAVE_MODULE_ID, chains.NOW))
+    doc = FakeNitro.sign(
+        data,
+        instance if instance.certificate in data else fake.chain(ENCLAVE_MODULE_ID, chains.NOW),
+    )
     for measurements in (fake.enclave_measurements(), fake.nitro_tpm_measurements()):
         try:
             result = verify(doc, _policy(measurements), nonce=_NONCE, now=chains.NOW)
         except VerificationError as refusal:
             check_refusal(refusal)
-            require(refusal.reason is not Reason.SIGNATURE_INVALID, "the leaf's key signed, yet it is denied")
+            require(
+                refusal.reason is not Reason.SIGNATURE_INVALID,
+                "the leaf's key signed, yet it is denied",
+            )
             continue
         json.dumps(result.to_dict())
-        _check_accepted(data, "pcrs" if measurements == fake.enclave_measurements() else "nitrotpm_pcrs")
+        _check_accepted(
+            data, "pcrs" if measurements == fake.enclave_measurements() else "nitrotpm_pcrs"
+        )
 
 
 def _check_accepted(payload: bytes, name: str) -> None:
@@ -85,14 +114,22 @@ def _check_accepted(payload: bytes, name: str) -> None:
     require(fields.keys() <= _LISTED, "accepted a field that AWS does not list")
     require(fields["digest"] == "SHA384", "accepted another digest")
     wanted = _wanted(name)
-    require(all(fields[name].get(index) == value for index, value in wanted.items()), "accepted another build")
-    require(fields["nonce"] == _NONCE and fields["public_key"] == _KEY, "accepted another nonce or key")
+    require(
+        all(fields[name].get(index) == value for index, value in wanted.items()),
+        "accepted another build",
+    )
+    require(
+        fields["nonce"] == _NONCE and fields["public_key"] == _KEY, "accepted another nonce or key"
+    )
     require(fields.get("user_data") is None, "accepted user data")
     made = _EPOCH + timedelta(milliseconds=fields["timestamp"])
     require(chains.NOW - _MAX_AGE <= made <= chains.NOW + _SKEW, "accepted at another time")
-    chain = chains.fake_nitro().chain(ENCLAVE_MODULE_ID if name == "pcrs" else NITRO_TPM_MODULE_ID, chains.NOW)
+    chain = chains.fake_nitro().chain(
+        ENCLAVE_MODULE_ID if name == "pcrs" else NITRO_TPM_MODULE_ID, chains.NOW
+    )
     require(
-        fields["certificate"] == chain.certificate and tuple(fields["cabundle"]) == chain.cabundle, "accepted another chain"
+        fields["certificate"] == chain.certificate and tuple(fields["cabundle"]) == chain.cabundle,
+        "accepted another chain",
     )
 
 

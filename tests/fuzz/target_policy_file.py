@@ -2,7 +2,7 @@
 written and read again as an equal one.
 
 Input: the text of a policy file, in UTF-8 or not.
-"""  # noqa: D205 - the invariant is one paragraph
+"""
 
 import importlib
 from collections.abc import Callable
@@ -55,7 +55,11 @@ def seeds() -> list[bytes]:
     """Begin with the policies of the kit, written in both forms."""
     module = _policy_file()
     policies = {kit_reader.read_vector(path).policy for path in kit_reader.paths()}
-    return [write(policy).encode() for policy in policies for write in (module.policy_to_toml, module.policy_to_json)]
+    return [
+        write(policy).encode()
+        for policy in policies
+        for write in (module.policy_to_toml, module.policy_to_json)
+    ]
 
 
 def mutate(data: bytes, chance: Random) -> bytes:
@@ -80,7 +84,12 @@ def _check(data: bytes, read: Callable[[bytes], Policy], write: Callable[[Policy
     try:
         policy = read(data)
     except PolicyError as refusal:
-        require(str(refusal).isprintable() and len(str(refusal)) < 5000, "a refusal shows what a terminal can't take")
+        require(
+            str(refusal).isprintable() and len(str(refusal)) < 5000,
+            "a refusal shows what a terminal can't take",
+        )
         return
     require(type(policy) is Policy, "another type than promised")
-    require(read(write(policy).encode()) == policy, "a policy was written that is read as another one")
+    require(
+        read(write(policy).encode()) == policy, "a policy was written that is read as another one"
+    )

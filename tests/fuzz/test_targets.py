@@ -11,15 +11,22 @@ import pytest
 from fuzz.invariant import InvariantError, require
 
 TARGETS: Final = ("envelope", "chain", "payload", "policy_file")
-FOUND: Final = sorted(path for path in (Path(__file__).parent / "found").glob("*/*") if path.is_file())
+FOUND: Final = sorted(
+    path for path in (Path(__file__).parent / "found").glob("*/*") if path.is_file()
+)
 CHANGES: Final = 300
 
 needs_policy_file = pytest.mark.skipif(
-    importlib.util.find_spec("nitro_attest.policy_file") is None or importlib.util.find_spec("pydantic") is None,
+    importlib.util.find_spec("nitro_attest.policy_file") is None
+    or importlib.util.find_spec("pydantic") is None,
     reason="there are no policy files without the extra cli",
 )
 every_target = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=needs_policy_file) if name == "policy_file" else name for name in TARGETS]
+    "name",
+    [
+        pytest.param(name, marks=needs_policy_file) if name == "policy_file" else name
+        for name in TARGETS
+    ],
 )
 
 
@@ -40,7 +47,7 @@ def test_the_seeds_keep_the_invariant(name: str) -> None:
 def test_changed_seeds_keep_the_invariant(name: str) -> None:
     """The same few hundred inputs in every run; `make fuzz` tries others."""
     module = target(name)
-    seeds, chance = module.seeds(), Random(name)  # noqa: S311 - reproducible on purpose
+    seeds, chance = module.seeds(), Random(name)
     for _ in range(CHANGES):
         module.one_input(module.mutate(chance.choice(seeds), chance))
 

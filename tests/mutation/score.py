@@ -1,7 +1,8 @@
 """Score a run of mutmut, and hold its survivors to survivors.toml: `python tests/mutation/score.py`, called by `make mutation`.
 
-A mutant is named by its function and by the lines it takes away and puts in their place, which stay the same when numbers of
-mutants change. Fails on a survivor that is not listed, on an entry that is killed by now, and on a score under the limit.
+A mutant is named by its function and by the lines it takes away and puts in their place, which stay
+the same when numbers of mutants change. Fails on a survivor that is not listed, on an entry that is
+killed by now, and on a score under the limit.
 """
 
 import json
@@ -16,8 +17,22 @@ from typing import Final, NamedTuple
 ROOT: Final = Path(__file__).parent.parent.parent
 LISTED: Final = Path(__file__).parent / "survivors.toml"
 LEAST_PER_CENT: Final = 97.0
-KILLED: Final = {1, 3, 24, 36, -24, 152, -9, -11, 255}  # mutmut: a test failed, an error, a time limit, a signal
-SURVIVED: Final = {0, 5, 33}  # mutmut: all tests passed, none was collected, none reaches the function
+KILLED: Final = {
+    1,
+    3,
+    24,
+    36,
+    -24,
+    152,
+    -9,
+    -11,
+    255,
+}  # mutmut: a test failed, an error, a time limit, a signal
+SURVIVED: Final = {
+    0,
+    5,
+    33,
+}  # mutmut: all tests passed, none was collected, none reaches the function
 
 
 class Mutant(NamedTuple):
@@ -40,7 +55,10 @@ def main() -> int:
         for group in tomllib.loads(LISTED.read_text())["group"]
         for mutant in group["mutants"]
     )
-    for title, found in (("not listed", survivors - listed), ("listed, but killed", listed - survivors)):
+    for title, found in (
+        ("not listed", survivors - listed),
+        ("listed, but killed", listed - survivors),
+    ):
         for mutant in sorted(found):
             print(f"{title}: {mutant.function}\n  - {mutant.removed}\n  + {mutant.added}")
     for name in undecided:
@@ -64,9 +82,11 @@ def read_codes() -> dict[str, int | None]:
 def describe(name: str) -> Mutant:
     """Ask mutmut what a mutant changes."""
     command = [str(Path(sys.executable).parent / "mutmut"), "show", name]
-    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own command
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     lines = [line for line in shown.splitlines() if not line.startswith(("---", "+++"))]
-    removed, added = ("\n".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
+    removed, added = (
+        "\n".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+"
+    )
     return Mutant(name.partition("__mutmut_")[0], removed, added)
 
 

@@ -1,7 +1,8 @@
 """Gather the cases that the peers are asked about: genuine documents, the kit, and generated ones.
 
-Generated are documents of the fake in every form, and chains in which one certificate has another extension, time, serial
-number or version, signed again by the right key: each entry of the catalogue of `altered.profile`, one by one.
+Generated are documents of the fake in every form, and chains in which one certificate has another
+extension, time, serial number or version, signed again by the right key: each entry of the
+catalogue of `altered.profile`, one by one.
 """
 
 from collections.abc import Iterator
@@ -43,7 +44,13 @@ def verdict(case: Case) -> str:
 def genuine() -> Iterator[Case]:
     """Return the captured documents, each at its own time."""
     for captured in GENUINE:
-        yield Case(f"genuine/{captured.name}", captured.doc, policy_for(captured.measurements), None, captured.time)
+        yield Case(
+            f"genuine/{captured.name}",
+            captured.doc,
+            policy_for(captured.measurements),
+            None,
+            captured.time,
+        )
 
 
 def kit() -> Iterator[Case]:
@@ -59,12 +66,28 @@ def generated() -> Iterator[Case]:
         for encoding in PayloadMap:
             for size in (0, 32, 1024):
                 doc = fake.enclave_document(
-                    nonce=target_chain.NONCE, user_data=bytes(size), public_key=bytes(size), payload_map=encoding, tag=tag
+                    nonce=target_chain.NONCE,
+                    user_data=bytes(size),
+                    public_key=bytes(size),
+                    payload_map=encoding,
+                    tag=tag,
                 )
                 name = f"generated/{tag.value}, {encoding.value}, {size}"
-                yield Case(name, doc, target_chain.policy(fake.trust_anchor), target_chain.NONCE, chains.NOW)
+                yield Case(
+                    name,
+                    doc,
+                    target_chain.policy(fake.trust_anchor),
+                    target_chain.NONCE,
+                    chains.NOW,
+                )
     for place in _PLACES:
         for change, changed in profile.every_change():
             chain = chains.change(chains.fake_chain_at_now(), place, changed)
             policy = target_chain.policy(chains.anchor_of(chain))
-            yield Case(f"generated/{place}/{change}", target_chain.document(chain), policy, target_chain.NONCE, chains.NOW)
+            yield Case(
+                f"generated/{place}/{change}",
+                target_chain.document(chain),
+                policy,
+                target_chain.NONCE,
+                chains.NOW,
+            )

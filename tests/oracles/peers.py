@@ -1,6 +1,7 @@
 """Ask others for their verdict: pycose for the signature, pyhanko-certvalidator and the system's openssl for the chain.
 
-A document's parts come in, a verdict goes out. Documents are taken apart with plain cbor2, never with the library under test.
+A document's parts come in, a verdict goes out. Documents are taken apart with plain cbor2, never
+with the library under test.
 """
 
 import asyncio
@@ -48,9 +49,11 @@ def take_apart(doc: bytes) -> Parts | None:
         sign1 = cbor2.loads(doc.removeprefix(b"\xd2"))
         fields = cbor2.loads(sign1[2])
         found = Parts(tuple(sign1), fields["certificate"], tuple(fields["cabundle"]))
-    except Exception:  # noqa: BLE001 - whatever the fault, there is nothing to ask a peer about
+    except Exception:
         return None
-    return found if all(type(der) is bytes for der in (found.certificate, *found.cabundle)) else None
+    return (
+        found if all(type(der) is bytes for der in (found.certificate, *found.cabundle)) else None
+    )
 
 
 def pycose_accepts(parts: Parts) -> bool:
@@ -58,19 +61,23 @@ def pycose_accepts(parts: Parts) -> bool:
     try:
         key = x509.load_der_x509_certificate(parts.certificate).public_key()
         numbers = cast("Any", key).public_numbers()
-        message = _Sign1Message.from_cose_obj(list(parts.sign1), True)  # noqa: FBT003 - pycose's own call
-        message.key = _EC2Key(crv=_P384, x=numbers.x.to_bytes(48, "big"), y=numbers.y.to_bytes(48, "big"))
+        message = _Sign1Message.from_cose_obj(list(parts.sign1), True)
+        message.key = _EC2Key(
+            crv=_P384, x=numbers.x.to_bytes(48, "big"), y=numbers.y.to_bytes(48, "big")
+        )
         return bool(message.verify_signature())
-    except Exception:  # noqa: BLE001 - pycose refuses in many ways
+    except Exception:
         return False
 
 
 @cache
-def pyhanko_accepts(certificate: bytes, cabundle: tuple[bytes, ...], root: bytes, at: datetime) -> bool:
+def pyhanko_accepts(
+    certificate: bytes, cabundle: tuple[bytes, ...], root: bytes, at: datetime
+) -> bool:
     """Ask pyhanko-certvalidator whether the leaf chains to the root at a time.
 
-    It is given the path itself, since its own search tells certificates apart by issuer and serial number alone, and the kit
-    has a root and an authority with the same ones.
+    It is given the path itself, since its own search tells certificates apart by issuer and serial
+    number alone, and the kit has a root and an authority with the same ones.
     """
     try:
         context = _certvalidator.ValidationContext(
@@ -84,21 +91,31 @@ def pyhanko_accepts(certificate: bytes, cabundle: tuple[bytes, ...], root: bytes
         others = [_Certificate.load(der) for der in cabundle if der != root]
         path = _ValidationPath(anchor, others, _Certificate.load(certificate))
         asyncio.run(_async_validate_path(context, path))
-    except Exception:  # noqa: BLE001 - it refuses in many ways
+    except Exception:
         return False
     return True
 
 
 @cache
-def openssl_accepts(certificate: bytes, cabundle: tuple[bytes, ...], root: bytes, at: datetime) -> bool:
+def openssl_accepts(
+    certificate: bytes, cabundle: tuple[bytes, ...], root: bytes, at: datetime
+) -> bool:
     """Ask `openssl verify` whether the leaf chains to the root at a time."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for file, ders in (("root", (root,)), ("bundle", cabundle), ("leaf", (certificate,))):
-            (folder / file).write_text("".join(_PEM.format(encodebytes(der).decode()) for der in ders))
+            (folder / file).write_text(
+                "".join(_PEM.format(encodebytes(der).decode()) for der in ders)
+            )
         command = (
             *(OPENSSL, "verify", "-attime", str(int(at.timestamp())), "-no-CApath", "-no-CAstore"),
-            *("-CAfile", str(folder / "root"), "-untrusted", str(folder / "bundle"), str(folder / "leaf")),
+            *(
+                "-CAfile",
+                str(folder / "root"),
+                "-untrusted",
+                str(folder / "bundle"),
+                str(folder / "leaf"),
+            ),
         )
-        done = subprocess.run(command, capture_output=True, check=False, timeout=_SECONDS)  # noqa: S603 - our own command
+        done = subprocess.run(command, capture_output=True, check=False, timeout=_SECONDS)
     return done.returncode == 0

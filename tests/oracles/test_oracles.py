@@ -1,7 +1,8 @@
 """No peer disagrees unnoticed: what we accept they accept, and where they accept more, we say why.
 
-pycose is asked about the envelope and the signature, pyhanko-certvalidator and `openssl verify` about the chain. Fields,
-freshness and policy are nobody's business but ours. Our own answer is asked of both signature backends, and is one.
+pycose is asked about the envelope and the signature, pyhanko-certvalidator and `openssl verify`
+about the chain. Fields, freshness and policy are nobody's business but ours. Our own answer is
+asked of both signature backends, and is one.
 """
 
 import json
@@ -61,7 +62,9 @@ def inquire() -> Inquiry:
     asked, accepted, found = 0, 0, set[Divergence]()
     for case in (*cases.genuine(), *cases.kit(), *cases.generated()):
         parts = peers.take_apart(case.doc)
-        (ours,) = {_verdict(case, backend) for backend in SignatureBackend}  # one answer, whoever checks the signature
+        (ours,) = {
+            _verdict(case, backend) for backend in SignatureBackend
+        }  # one answer, whoever checks the signature
         asked, accepted = asked + 1, accepted + (ours == "accept")
         if parts is None:
             assert ours != "accept"
@@ -117,7 +120,9 @@ def test_there_are_enough_cases(record_testsuite_property: Callable[[str, object
     record_testsuite_property("oracle cases", inquiry.asked)
     record_testsuite_property("oracle cases accepted", inquiry.accepted)
     record_testsuite_property("oracle divergences explained", len(listed()))
-    print(f"{inquiry.asked} cases, {inquiry.accepted} accepted, {len(listed())} divergences explained")  # noqa: T201 - shown with -s
+    print(
+        f"{inquiry.asked} cases, {inquiry.accepted} accepted, {len(listed())} divergences explained"
+    )
 
     assert inquiry.asked >= LEAST_CASES
     assert inquiry.accepted >= LEAST_ACCEPTED

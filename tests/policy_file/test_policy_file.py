@@ -54,7 +54,11 @@ TOML = policy_to_toml(POLICY)
 TABLE: dict[str, Any] = json.loads(policy_to_json(POLICY))
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=1000,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(policies)
 def test_every_policy_comes_back_from_toml_and_json_equal(policy: Policy) -> None:
     """A thousand policies of every kind; the schema agrees with each."""
@@ -108,7 +112,11 @@ def edited(**changes: Any) -> dict[str, Any]:
 
 def with_set(**changes: Any) -> dict[str, Any]:
     """Return the table with a changed first set."""
-    first = {name: value for name, value in {**TABLE["measurements"][0], **changes}.items() if value is not None}
+    first = {
+        name: value
+        for name, value in {**TABLE["measurements"][0], **changes}.items()
+        if value is not None
+    }
     return edited(measurements=[first])
 
 
@@ -147,7 +155,10 @@ BROKEN_FORM: list[tuple[Any, str]] = [
     (edited(freshness={"kind": "fresh_nonce", **WINDOW, "max_age": 300}), "p: freshness.max_age"),
     (edited(freshness={"kind": "fresh_nonce", **WINDOW, "max_age": ""}), "p: freshness.max_age"),
     (edited(freshness={"kind": "fresh_nonce", **WINDOW, "max_age": "-5m"}), "p: freshness.max_age"),
-    (edited(freshness={"kind": "fresh_nonce", **WINDOW, "max_age": "1m1h"}), "p: freshness.max_age"),
+    (
+        edited(freshness={"kind": "fresh_nonce", **WINDOW, "max_age": "1m1h"}),
+        "p: freshness.max_age",
+    ),
     (edited(freshness={"kind": "fresh_nonce", **WINDOW, "because": "x"}), "p: freshness.because"),
     (edited(freshness={"kind": "timestamp_only", **WINDOW}), "p: freshness.because"),
     (edited(measurements=None), "p: measurements"),
@@ -178,11 +189,22 @@ BROKEN_MEANING: list[tuple[Any, str]] = [
     (edited(user_data={"not_checked": "a\nb"}), "p: user_data"),
     (edited(unknown_fields={"not_checked": "\u0007"}), "p: unknown_fields"),
     (edited(freshness={"kind": "fresh_nonce", **WINDOW, "max_age": "0s"}), "p: freshness.max_age"),
-    (edited(freshness={"kind": "fresh_nonce", **WINDOW, "max_age": "999999999d24h"}), "p: freshness.max_age"),
-    (edited(freshness={"kind": "timestamp_only", **WINDOW, "because": " "}), "p: freshness.because"),
+    (
+        edited(freshness={"kind": "fresh_nonce", **WINDOW, "max_age": "999999999d24h"}),
+        "p: freshness.max_age",
+    ),
+    (
+        edited(freshness={"kind": "timestamp_only", **WINDOW, "because": " "}),
+        "p: freshness.because",
+    ),
     (edited(measurements=[{"kind": "any_enclave", "because": " "}]), "p: measurements[0].because"),
     (
-        edited(measurements=[{"kind": "any_enclave", "because": "x"}, {"kind": "any_nitrotpm", "because": "x"}]),
+        edited(
+            measurements=[
+                {"kind": "any_enclave", "because": "x"},
+                {"kind": "any_nitrotpm", "because": "x"},
+            ]
+        ),
         "p: measurements",
     ),
     (with_set(label="\u202e"), "p: measurements[0].label"),
@@ -230,7 +252,9 @@ def test_the_schema_accepts_what_is_read(table: dict[str, Any]) -> None:
 
 def line_of(text: str, wanted: str) -> int:
     """Return the number of the first line that begins with `wanted`."""
-    return next(number for number, line in enumerate(text.split("\n"), start=1) if line.startswith(wanted))
+    return next(
+        number for number, line in enumerate(text.split("\n"), start=1) if line.startswith(wanted)
+    )
 
 
 @pytest.mark.parametrize(
@@ -262,7 +286,9 @@ def test_a_missing_decision_at_the_top_has_no_line() -> None:
     assert caught.value.field == "policy.toml: version"
 
 
-@pytest.mark.parametrize("before", ["# version\n" * 100, "#" * 100_000 + "\n"], ids=["many places", "long"])
+@pytest.mark.parametrize(
+    "before", ["# version\n" * 100, "#" * 100_000 + "\n"], ids=["many places", "long"]
+)
 def test_a_key_in_a_place_that_is_hard_to_find_has_no_line(before: str) -> None:
     """It is not searched for without end."""
     broken = before + TOML.replace("version = 1", "version = 3")
@@ -288,7 +314,9 @@ def test_a_key_in_a_place_that_is_hard_to_find_has_no_line(before: str) -> None:
     ids=["empty", "ELF", "NUL", "2 MB", "text", "deep", "digits", "open", "overwrites", "date"],
 )
 @pytest.mark.parametrize("read", [policy_from_toml, policy_from_json])
-def test_any_other_text_is_refused_on_one_line(read: Callable[..., Policy], text: bytes | str) -> None:
+def test_any_other_text_is_refused_on_one_line(
+    read: Callable[..., Policy], text: bytes | str
+) -> None:
     """Whatever the file is, there is one typed error that names it."""
     with pytest.raises(PolicyError) as caught:
         read(text, source="p")
@@ -297,16 +325,22 @@ def test_any_other_text_is_refused_on_one_line(read: Callable[..., Policy], text
 
 
 @pytest.mark.parametrize(
-    ("name", "write"), [("policy.toml", policy_to_toml), ("policy.json", policy_to_json)], ids=["TOML", "JSON"]
+    ("name", "write"),
+    [("policy.toml", policy_to_toml), ("policy.json", policy_to_json)],
+    ids=["TOML", "JSON"],
 )
-def test_a_file_is_read_by_its_ending(tmp_path: Path, name: str, write: Callable[[Policy], str]) -> None:
+def test_a_file_is_read_by_its_ending(
+    tmp_path: Path, name: str, write: Callable[[Policy], str]
+) -> None:
     """The ending says which of the two it is."""
     path = tmp_path / name
     path.write_text(write(POLICY), encoding="utf-8")
     assert read_policy(path) == POLICY
 
 
-@pytest.mark.parametrize("name", ["missing.toml", "policy.yaml", "directory.toml", "nul\0.toml", "policy"])
+@pytest.mark.parametrize(
+    "name", ["missing.toml", "policy.yaml", "directory.toml", "nul\0.toml", "policy"]
+)
 def test_a_file_that_is_none_is_refused(tmp_path: Path, name: str) -> None:
     """A missing file, a folder, an unknown ending or an impossible name is one error with the name."""
     (tmp_path / "directory.toml").mkdir()
@@ -343,7 +377,10 @@ def test_time_spans_are_written_for_people(span: timedelta, text: str) -> None:
     assert policy_from_toml(policy_to_toml(policy)) == policy
 
 
-@pytest.mark.parametrize("text", ["", "5", "m", "5 m", "5m ", "5m\n", "1.5m", "0.0000001s", "-1s", "\u0665s", "1000000000d"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "5", "m", "5 m", "5m ", "5m\n", "1.5m", "0.0000001s", "-1s", "\u0665s", "1000000000d"],
+)
 def test_a_duration_has_one_form(text: str) -> None:
     """No sign, no spaces, no fraction but of seconds."""
     with pytest.raises(PolicyError) as caught:

@@ -76,7 +76,17 @@ _FAULTY: Final[Mapping[str, tuple[object, ...]]] = {
     "nonce": (bytes(1024), bytes(1025), NONCE[:-1], NONCE + b"\0", NONCE.hex()),
 }  # fmt: skip - one fault a line would be eighty lines
 _FAULTY_INDEX: Final[tuple[object, ...]] = (32, -1, "0", b"\0", 1.5, 2**64 - 1)
-_FAULTY_PCR: Final[tuple[object, ...]] = (b"", bytes(32), bytes(47), bytes(49), bytes(64), "00" * 48, None, 0, [])
+_FAULTY_PCR: Final[tuple[object, ...]] = (
+    b"",
+    bytes(32),
+    bytes(47),
+    bytes(49),
+    bytes(64),
+    "00" * 48,
+    None,
+    0,
+    [],
+)
 
 
 @cache
@@ -84,7 +94,9 @@ def _chains(module_id: str) -> tuple[tuple[FakeChain, Reason | None], ...]:
     """Return chains and what the model says of each."""
     good = FAKE.chain(module_id, NOW)
     other = _OTHER.chain(module_id, NOW)
-    yesterday, tomorrow = (FAKE.chain(module_id, NOW + shift) for shift in (-timedelta(days=1), timedelta(days=1)))
+    yesterday, tomorrow = (
+        FAKE.chain(module_id, NOW + shift) for shift in (-timedelta(days=1), timedelta(days=1))
+    )
     root, regional, zonal, instance = good.cabundle
 
     def bundle(*certificates: bytes) -> FakeChain:
@@ -104,7 +116,10 @@ def _chains(module_id: str) -> tuple[tuple[FakeChain, Reason | None], ...]:
         (bundle(root, regional, zonal, instance, instance), Reason.CHAIN_ISSUER),
         (bundle(root, regional, zonal, instance[:-1]), Reason.CHAIN_CERTIFICATE),
         (bundle(root, regional, zonal, _with_bad_signature(instance)), Reason.CHAIN_SIGNATURE),
-        (FakeChain(good.cabundle, other.certificate, other.leaf_key, other.authority_keys), Reason.CHAIN_SIGNATURE),
+        (
+            FakeChain(good.cabundle, other.certificate, other.leaf_key, other.authority_keys),
+            Reason.CHAIN_SIGNATURE,
+        ),
     )
 
 
@@ -124,8 +139,18 @@ _FAULTS: Final = st.one_of(
 def drafts(draw: st.DrawFn) -> tuple[Draft, FakeChain]:
     """Draw a document: good but for up to three faults. The chain returned is the one to sign with."""
     name = draw(st.sampled_from(tuple(_MODULE_ID)))
-    faults = set(draw(st.sampled_from((0, 1, 1, 2)).flatmap(lambda count: st.lists(_FAULTS, min_size=count, max_size=count))))
-    chain, chain_fault = draw(st.sampled_from(_chains(_MODULE_ID[name]))) if "chain" in faults else _chains(_MODULE_ID[name])[0]
+    faults = set(
+        draw(
+            st.sampled_from((0, 1, 1, 2)).flatmap(
+                lambda count: st.lists(_FAULTS, min_size=count, max_size=count)
+            )
+        )
+    )
+    chain, chain_fault = (
+        draw(st.sampled_from(_chains(_MODULE_ID[name])))
+        if "chain" in faults
+        else _chains(_MODULE_ID[name])[0]
+    )
     fields: dict[object, Any] = {
         "module_id": _MODULE_ID[name],
         "digest": "SHA384",
@@ -138,7 +163,9 @@ def drafts(draw: st.DrawFn) -> tuple[Draft, FakeChain]:
         "nonce": NONCE,
     }
     if "kind" in faults:
-        faults.discard("module_id")  # together they could make a good document of the other kind, under the wrong leaf
+        faults.discard(
+            "module_id"
+        )  # together they could make a good document of the other kind, under the wrong leaf
     if "certificate" in faults and chain_fault is not Reason.CHAIN_UNKNOWN_ROOT:
         chain_fault = Reason.CHAIN_CERTIFICATE  # the root is looked at first
     for field in sorted(faults & _FAULTY.keys()):
@@ -150,18 +177,24 @@ def drafts(draw: st.DrawFn) -> tuple[Draft, FakeChain]:
     if "name" in faults:
         fields[draw(st.sampled_from((0, b"pcrs", None)))] = 1
     if "kind" in faults:
-        fields[next(other for other in _MODULE_ID if other != name)] = draw(st.sampled_from(({0: bytes(48)}, None)))
+        fields[next(other for other in _MODULE_ID if other != name)] = draw(
+            st.sampled_from(({0: bytes(48)}, None))
+        )
         if draw(st.booleans()):
             del fields[name]
     if "unknown" in faults:
         fields["a field of tomorrow"] = draw(st.sampled_from((None, 1, [])))
-    return Draft(fields, chain_fault, Reason.SIGNATURE_INVALID if "signature" in faults else None), chain
+    return Draft(
+        fields, chain_fault, Reason.SIGNATURE_INVALID if "signature" in faults else None
+    ), chain
 
 
-def _pcrs(named: tuple[int, ...], faulty: bool) -> st.SearchStrategy[Any]:  # noqa: FBT001 - private, and a fact about the draw
+def _pcrs(named: tuple[int, ...], faulty: bool) -> st.SearchStrategy[Any]:
     values = st.sampled_from((*_VALUES[:1] * 5, *_VALUES))
     good = st.dictionaries(st.integers(0, 31), values, max_size=8).flatmap(
-        lambda others: st.tuples(*(values for _ in named)).map(lambda drawn: {**others, **dict(zip(named, drawn, strict=True))})
+        lambda others: st.tuples(*(values for _ in named)).map(
+            lambda drawn: {**others, **dict(zip(named, drawn, strict=True))}
+        )
     )
     if not faulty:
         return good
@@ -169,8 +202,12 @@ def _pcrs(named: tuple[int, ...], faulty: bool) -> st.SearchStrategy[Any]:  # no
         st.dictionaries(st.integers(0, 31), values),
         st.just({index: bytes(48) for index in range(33)}),
         st.sampled_from(_OF_ANY_TYPE),
-        st.tuples(good, st.sampled_from(_FAULTY_INDEX), values).map(lambda it: {**it[0], it[1]: it[2]}),
-        st.tuples(good, st.integers(0, 31), st.sampled_from(_FAULTY_PCR)).map(lambda it: {**it[0], it[1]: it[2]}),
+        st.tuples(good, st.sampled_from(_FAULTY_INDEX), values).map(
+            lambda it: {**it[0], it[1]: it[2]}
+        ),
+        st.tuples(good, st.integers(0, 31), st.sampled_from(_FAULTY_PCR)).map(
+            lambda it: {**it[0], it[1]: it[2]}
+        ),
     )
 
 
@@ -201,7 +238,15 @@ _ENCLAVE_PCRS: Final = (
 )
 _NITRO_TPM_PCRS: Final = ("pcr4_boot_manager", "pcr7_secure_boot", "pcr12_command_line")
 _RULES_OF_UNKNOWN_FIELDS: Final[tuple[Absent | NotChecked, ...]] = (Absent(), _WHY)
-_RULES_OF_FIELDS: Final[tuple[FieldRule, ...]] = (_WHY, _WHY, Present(), Absent(), Equals(b""), Equals(b"key"), Equals(b"data"))
+_RULES_OF_FIELDS: Final[tuple[FieldRule, ...]] = (
+    _WHY,
+    _WHY,
+    Present(),
+    Absent(),
+    Equals(b""),
+    Equals(b"key"),
+    Equals(b"data"),
+)
 
 
 @st.composite
@@ -234,13 +279,21 @@ def calls(draw: st.DrawFn, kind: str) -> Call:
 
 def _sets(kind: str) -> st.SearchStrategy[Measurements]:
     rule = st.sampled_from([_WHY, *(Sha384(value) for value in (*_VALUES[:1] * 5, *_VALUES))])
-    others = st.dictionaries(st.sampled_from((5, 16, 31)), st.sampled_from([Sha384(value) for value in _VALUES]), max_size=1)
+    others = st.dictionaries(
+        st.sampled_from((5, 16, 31)),
+        st.sampled_from([Sha384(value) for value in _VALUES]),
+        max_size=1,
+    )
     others_of_set = others.map(lambda drawn: tuple(drawn.items()))
     if kind == "pcrs":
-        sets = st.builds(_build_enclave, st.fixed_dictionaries(dict.fromkeys(_ENCLAVE_PCRS, rule)), others_of_set)
+        sets = st.builds(
+            _build_enclave, st.fixed_dictionaries(dict.fromkeys(_ENCLAVE_PCRS, rule)), others_of_set
+        )
         return st.one_of(sets, sets, st.just(AnyEnclave("drawn")), st.just(DebugEnclave("drawn")))
     pinned = st.fixed_dictionaries(dict.fromkeys(_NITRO_TPM_PCRS, rule))
-    return st.one_of(st.builds(_build_nitro_tpm, pinned, others_of_set), st.just(AnyNitroTpm("drawn")))
+    return st.one_of(
+        st.builds(_build_nitro_tpm, pinned, others_of_set), st.just(AnyNitroTpm("drawn"))
+    )
 
 
 def _build_enclave(pinned: dict[str, Any], others: tuple[tuple[int, Sha384], ...]) -> Measurements:
@@ -250,7 +303,9 @@ def _build_enclave(pinned: dict[str, Any], others: tuple[tuple[int, Sha384], ...
         reject()
 
 
-def _build_nitro_tpm(pinned: dict[str, Any], others: tuple[tuple[int, Sha384], ...]) -> Measurements:
+def _build_nitro_tpm(
+    pinned: dict[str, Any], others: tuple[tuple[int, Sha384], ...]
+) -> Measurements:
     try:
         return NitroTpmMeasurements(label="drawn", other_pcrs=others, **pinned)
     except PolicyError:

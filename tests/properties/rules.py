@@ -1,7 +1,8 @@
 """A small model of the rules, as a table: what a document must be, in the order in which the rules are asked.
 
-A draft of a document (plain values, before they are encoded) and a policy come in; the reasons for which it must be refused go
-out, none if it must be accepted. Nothing of the library decides here: only its names for reasons and its policy data are used.
+A draft of a document (plain values, before they are encoded) and a policy come in; the reasons for
+which it must be refused go out, none if it must be accepted. Nothing of the library decides here:
+only its names for reasons and its policy data are used.
 """
 
 import re
@@ -74,7 +75,9 @@ def _names(draft: Draft, _: Call) -> Reason | None:
 
 
 def _mandatory(draft: Draft, _: Call) -> Reason | None:
-    return _when(Reason.DOCUMENT_FIELD_MISSING, any(draft.fields.get(name) is None for name in _MANDATORY))
+    return _when(
+        Reason.DOCUMENT_FIELD_MISSING, any(draft.fields.get(name) is None for name in _MANDATORY)
+    )
 
 
 def _one_kind(draft: Draft, _: Call) -> Reason | None:
@@ -116,7 +119,11 @@ def _module_id(draft: Draft, _: Call) -> Reason | None:
 
 def _digest(draft: Draft, _: Call) -> Reason | None:
     value = draft.fields["digest"]
-    return Reason.DOCUMENT_FIELD_TYPE if type(value) is not str else _when(Reason.DOCUMENT_DIGEST, value != "SHA384")
+    return (
+        Reason.DOCUMENT_FIELD_TYPE
+        if type(value) is not str
+        else _when(Reason.DOCUMENT_DIGEST, value != "SHA384")
+    )
 
 
 def _timestamp(draft: Draft, _: Call) -> Reason | None:
@@ -152,13 +159,21 @@ def _optional(name: str, reason: Reason) -> Callable[[Draft, Call], Reason | Non
         value = draft.fields.get(name)
         if value is None:
             return None
-        return Reason.DOCUMENT_FIELD_TYPE if type(value) is not bytes else _when(reason, len(value) > 1024)
+        return (
+            Reason.DOCUMENT_FIELD_TYPE
+            if type(value) is not bytes
+            else _when(reason, len(value) > 1024)
+        )
 
     return rule
 
 
 def _wanted_kind(draft: Draft, call: Call) -> Reason | None:
-    wanted = "nitrotpm_pcrs" if isinstance(call.policy.measurements[0], NitroTpmMeasurements | AnyNitroTpm) else "pcrs"
+    wanted = (
+        "nitrotpm_pcrs"
+        if isinstance(call.policy.measurements[0], NitroTpmMeasurements | AnyNitroTpm)
+        else "pcrs"
+    )
     return _when(Reason.DOCUMENT_KIND, draft.pcr_map != wanted)
 
 
@@ -192,7 +207,9 @@ RULES: Final[tuple[Callable[[Draft, Call], Reason | None], ...]] = (
 def _freshness(draft: Draft, call: Call) -> list[Reason]:
     rule, found, reasons = call.policy.freshness, draft.fields.get("nonce"), list[Reason]()
     if isinstance(rule, FreshNonce) and found != call.nonce:
-        reasons.append(Reason.FRESHNESS_NONCE_ABSENT if found is None else Reason.FRESHNESS_NONCE_MISMATCH)
+        reasons.append(
+            Reason.FRESHNESS_NONCE_ABSENT if found is None else Reason.FRESHNESS_NONCE_MISMATCH
+        )
     made = _EPOCH + timedelta(milliseconds=draft.fields["timestamp"])
     if made < call.now - rule.max_age:
         reasons.append(Reason.FRESHNESS_TOO_OLD)
@@ -212,7 +229,11 @@ def _pinned(measured: EnclaveMeasurements | NitroTpmMeasurements) -> list[tuple[
             (8, measured.pcr8_signing_certificate),
         ]
     else:
-        named = [(4, measured.pcr4_boot_manager), (7, measured.pcr7_secure_boot), (12, measured.pcr12_command_line)]
+        named = [
+            (4, measured.pcr4_boot_manager),
+            (7, measured.pcr7_secure_boot),
+            (12, measured.pcr12_command_line),
+        ]
     return [*named, *measured.other_pcrs]
 
 
@@ -231,7 +252,9 @@ def _against_set(pcrs: dict[int, bytes], measured: Measurements) -> list[Reason]
     if not isinstance(measured, AnyEnclave):
         for index, rule in _pinned(measured):
             if isinstance(rule, Sha384) and pcrs.get(index) != rule.value:
-                reasons.append(Reason.POLICY_PCR_MISMATCH if index in pcrs else Reason.POLICY_PCR_ABSENT)
+                reasons.append(
+                    Reason.POLICY_PCR_MISMATCH if index in pcrs else Reason.POLICY_PCR_ABSENT
+                )
     return reasons
 
 
@@ -248,8 +271,12 @@ def _field(rule: object, value: bytes | None, reason: Reason) -> list[Reason]:
 def _policy(draft: Draft, call: Call) -> list[Reason]:
     by_set = [_against_set(draft.pcrs, measured) for measured in call.policy.measurements]
     reasons = [] if [] in by_set else [reason for missed in by_set for reason in missed]
-    reasons += _field(call.policy.public_key, draft.fields.get("public_key"), Reason.POLICY_PUBLIC_KEY)
-    return reasons + _field(call.policy.user_data, draft.fields.get("user_data"), Reason.POLICY_USER_DATA)
+    reasons += _field(
+        call.policy.public_key, draft.fields.get("public_key"), Reason.POLICY_PUBLIC_KEY
+    )
+    return reasons + _field(
+        call.policy.user_data, draft.fields.get("user_data"), Reason.POLICY_USER_DATA
+    )
 
 
 def reasons_to_refuse(draft: Draft, call: Call) -> list[Reason]:

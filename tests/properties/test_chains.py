@@ -29,12 +29,17 @@ def test_a_good_signature_is_never_blamed(place: int, changes: int, chance: Rand
 @pytest.mark.parametrize("times", [YEAR_0 + IN_UTC, IN_UTC + YEAR_0])
 def test_the_year_0_is_refused(place: int, times: bytes) -> None:
     """GeneralizedTime can write a year that `datetime` cannot hold."""
-    assert _verdict(place, lambda fields: [*fields[:4], der.element(0x30, times), *fields[5:]]) is Reason.CHAIN_CERTIFICATE
+    assert (
+        _verdict(place, lambda fields: [*fields[:4], der.element(0x30, times), *fields[5:]])
+        is Reason.CHAIN_CERTIFICATE
+    )
 
 
 def test_the_year_0_is_refused_in_an_anchor() -> None:
     """A trust anchor is held to the same rule when it is made."""
-    chain = _changed(0, lambda fields: [*fields[:4], der.element(0x30, YEAR_0 + IN_UTC), *fields[5:]])
+    chain = _changed(
+        0, lambda fields: [*fields[:4], der.element(0x30, YEAR_0 + IN_UTC), *fields[5:]]
+    )
 
     with pytest.raises(PolicyError) as refusal:
         chains.anchor_of(chain)
@@ -61,16 +66,24 @@ UNREADABLE = [
 
 @pytest.mark.parametrize("place", range(1, 5))
 @pytest.mark.parametrize(("oid", "value"), UNREADABLE)
-def test_names_that_path_validation_cannot_read_are_refused_as_such(place: int, oid: bytes, value: bytes) -> None:
+def test_names_that_path_validation_cannot_read_are_refused_as_such(
+    place: int, oid: bytes, value: bytes
+) -> None:
     """They are no bad signature, which is what path validation would make of some of them."""
     extension = der.element(0x30, oid, der.element(0x04, der.element(0x30, value)))
 
-    assert _verdict(place, lambda fields: _with_extension(fields, extension)) is Reason.CHAIN_EXTENSION
+    assert (
+        _verdict(place, lambda fields: _with_extension(fields, extension)) is Reason.CHAIN_EXTENSION
+    )
 
 
 @pytest.mark.parametrize("place", range(1, 5))
 @pytest.mark.parametrize(
-    ("oid", "value"), [(ALTERNATIVE_NAMES, PLACE_TO_ASK), (INFORMATION_ACCESS, der.element(0x30, OCSP, PLACE_TO_ASK))]
+    ("oid", "value"),
+    [
+        (ALTERNATIVE_NAMES, PLACE_TO_ASK),
+        (INFORMATION_ACCESS, der.element(0x30, OCSP, PLACE_TO_ASK)),
+    ],
 )
 def test_plain_names_change_nothing(place: int, oid: bytes, value: bytes) -> None:
     """Names in ASCII are neither evaluated nor refused."""
@@ -90,14 +103,23 @@ def test_a_tls_feature_without_a_name_changes_nothing(place: int) -> None:
 
 def test_a_common_name_of_more_than_64_characters_is_no_warning() -> None:
     """The library below warns of one, which would be an exception in services that make warnings errors."""
-    name = der.element(0x30, der.element(0x31, der.element(0x30, bytes.fromhex("0603550403"), der.element(0x0C, b"x" * 65))))
+    name = der.element(
+        0x30,
+        der.element(
+            0x31, der.element(0x30, bytes.fromhex("0603550403"), der.element(0x0C, b"x" * 65))
+        ),
+    )
 
     assert _verdict(4, lambda fields: [*fields[:5], name, *fields[6:]]) is Reason.CHAIN_SUBJECT
 
 
 def _accepted(chain: chains.Altered) -> bool:
     policy = target_chain.policy(chains.anchor_of(chain))
-    return bool(verify(target_chain.document(chain), policy, nonce=target_chain.NONCE, now=chains.NOW).replay_key)
+    return bool(
+        verify(
+            target_chain.document(chain), policy, nonce=target_chain.NONCE, now=chains.NOW
+        ).replay_key
+    )
 
 
 def _with_extension(fields: list[bytes], extension: bytes) -> list[bytes]:
@@ -107,13 +129,18 @@ def _with_extension(fields: list[bytes], extension: bytes) -> list[bytes]:
 
 
 def _changed(place: int, change: "chains.ChangeFields") -> chains.Altered:
-    return chains.change(chains.fake_chain_at_now(), place, lambda part: chains.with_fields(part, change))
+    return chains.change(
+        chains.fake_chain_at_now(), place, lambda part: chains.with_fields(part, change)
+    )
 
 
 def _verdict(place: int, change: "chains.ChangeFields") -> Reason:
     chain = _changed(place, change)
     with pytest.raises(VerificationError) as refusal:
         verify(
-            target_chain.document(chain), target_chain.policy(chains.anchor_of(chain)), nonce=target_chain.NONCE, now=chains.NOW
+            target_chain.document(chain),
+            target_chain.policy(chains.anchor_of(chain)),
+            nonce=target_chain.NONCE,
+            now=chains.NOW,
         )
     return refusal.value.reason

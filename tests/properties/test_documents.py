@@ -38,10 +38,15 @@ def test_the_verdict_is_the_models(case: tuple[Draft, FakeChain, Call]) -> None:
 
 @settings(max_examples=EXAMPLES // 3, deadline=None)
 @given(cases(), st.randoms(use_true_random=False))
-def test_the_order_of_keys_never_matters(case: tuple[Draft, FakeChain, Call], chance: Random) -> None:
+def test_the_order_of_keys_never_matters(
+    case: tuple[Draft, FakeChain, Call], chance: Random
+) -> None:
     """Neither the order nor the encoding of maps changes the verdict; only which of two faulty PCRs is met first does."""
     draft, chain, call = case
-    plain, shuffled = verdict(encoded(draft, chain), call), verdict(encoded(draft, chain, chance), call)
+    plain, shuffled = (
+        verdict(encoded(draft, chain), call),
+        verdict(encoded(draft, chain, chance), call),
+    )
 
     if isinstance(plain, AttestationResult):
         assert isinstance(shuffled, AttestationResult)

@@ -101,7 +101,12 @@ def _more_pinned(draw: st.DrawFn, measured: object) -> Any:
 def _window(draw: st.DrawFn, call: Call) -> Call:
     rule = call.policy.freshness
     less = timedelta(milliseconds=draw(st.integers(0, 29_000)))
-    return _with(call, freshness=replace(rule, max_age=rule.max_age - less, max_clock_skew=rule.max_clock_skew - less))
+    return _with(
+        call,
+        freshness=replace(
+            rule, max_age=rule.max_age - less, max_clock_skew=rule.max_clock_skew - less
+        ),
+    )
 
 
 @st.composite
@@ -129,7 +134,9 @@ STEPS: list[Callable[[Call], st.SearchStrategy[Call]]] = [
 
 @settings(max_examples=400, deadline=None)
 @given(cases(), st.data())
-def test_a_stricter_policy_accepts_nothing_more(case: tuple[Draft, FakeChain, Call], data: st.DataObject) -> None:
+def test_a_stricter_policy_accepts_nothing_more(
+    case: tuple[Draft, FakeChain, Call], data: st.DataObject
+) -> None:
     """What the first policy refuses, every policy that demands more refuses too, over several steps."""
     draft, chain, call = case
     doc = encoded(draft, chain)

@@ -49,7 +49,12 @@ NOW = forge.NOW
 NONCE = bytes(range(32))
 CHAIN = forge.chain()
 WAIVED = NotChecked("a test")
-POLICY = Policy(measurements=(AnyEnclave("a test"),), freshness=FreshNonce(), public_key=WAIVED, user_data=WAIVED)
+POLICY = Policy(
+    measurements=(AnyEnclave("a test"),),
+    freshness=FreshNonce(),
+    public_key=WAIVED,
+    user_data=WAIVED,
+)
 
 
 def _document(**changes: object) -> UnverifiedDocument:
@@ -97,11 +102,13 @@ def test_the_table_has_a_function_for_every_field() -> None:
         (NotChecked("why"), b"x", True),
     ],
 )
-def test_field_rules(rule: FieldRule, value: bytes | None, good: bool) -> None:  # noqa: FBT001 - the expected answer
+def test_field_rules(rule: FieldRule, value: bytes | None, good: bool) -> None:
     """Equality is of bytes; empty is present; only NotChecked leaves a waiver."""
     finding = judge_field(rule, value, "user_data", Reason.POLICY_USER_DATA)
     assert _reasons(finding) == ([] if good else [Reason.POLICY_USER_DATA])
-    assert [(w.subject, w.because) for w in finding.waivers] == ([("user_data", "why")] if rule == NotChecked("why") else [])
+    assert [(w.subject, w.because) for w in finding.waivers] == (
+        [("user_data", "why")] if rule == NotChecked("why") else []
+    )
 
 
 def test_public_key_and_user_data_are_not_mixed_up() -> None:
@@ -112,7 +119,10 @@ def test_public_key_and_user_data_are_not_mixed_up() -> None:
     crossed = replace(POLICY, public_key=Equals(b"data"), user_data=Equals(b"key"))
     with pytest.raises(PolicyMismatchError) as refusal:
         appraise(_authenticated(document), crossed)
-    assert [f.reason for f in refusal.value.failures] == [Reason.POLICY_PUBLIC_KEY, Reason.POLICY_USER_DATA]
+    assert [f.reason for f in refusal.value.failures] == [
+        Reason.POLICY_PUBLIC_KEY,
+        Reason.POLICY_USER_DATA,
+    ]
 
 
 def test_unknown_fields() -> None:
@@ -162,13 +172,17 @@ def test_the_nonce_is_the_one_that_was_issued(nonce: bytes | None, expected: lis
 
 def test_a_missing_nonce_of_the_call_is_no_match() -> None:
     """`verify` refuses such a call; the rule does so as well."""
-    assert _reasons(judge_freshness(FreshNonce(), _document(nonce=NONCE), None, NOW)) == [Reason.FRESHNESS_NONCE_MISMATCH]
+    assert _reasons(judge_freshness(FreshNonce(), _document(nonce=NONCE), None, NOW)) == [
+        Reason.FRESHNESS_NONCE_MISMATCH
+    ]
 
 
 MILLISECOND = timedelta(milliseconds=1)
 
 
-@pytest.mark.parametrize("rule", [FreshNonce(), TimestampOnly(because="why", max_age=timedelta(minutes=5))])
+@pytest.mark.parametrize(
+    "rule", [FreshNonce(), TimestampOnly(because="why", max_age=timedelta(minutes=5))]
+)
 @pytest.mark.parametrize(
     ("age", "expected"),
     [
@@ -181,12 +195,16 @@ MILLISECOND = timedelta(milliseconds=1)
         (-timedelta(days=20000), [Reason.FRESHNESS_FROM_THE_FUTURE]),
     ],
 )
-def test_the_window_includes_both_ends(rule: FreshNonce | TimestampOnly, age: timedelta, expected: list[Reason]) -> None:
+def test_the_window_includes_both_ends(
+    rule: FreshNonce | TimestampOnly, age: timedelta, expected: list[Reason]
+) -> None:
     """`max_age` back and `max_clock_skew` ahead still count."""
     document = _document(nonce=NONCE)
     finding = judge_freshness(rule, document, NONCE, document.timestamp + age)
     assert _reasons(finding) == expected
-    assert [w.subject for w in finding.waivers] == (["freshness"] if isinstance(rule, TimestampOnly) else [])
+    assert [w.subject for w in finding.waivers] == (
+        ["freshness"] if isinstance(rule, TimestampOnly) else []
+    )
 
 
 def test_staleness_is_told_before_a_mismatch() -> None:
@@ -195,7 +213,10 @@ def test_staleness_is_told_before_a_mismatch() -> None:
     policy = replace(POLICY, user_data=Present())
     with pytest.raises(StaleDocumentError) as refusal:
         appraise(_authenticated(document), policy)
-    assert [f.reason for f in refusal.value.failures] == [Reason.FRESHNESS_NONCE_MISMATCH, Reason.FRESHNESS_TOO_OLD]
+    assert [f.reason for f in refusal.value.failures] == [
+        Reason.FRESHNESS_NONCE_MISMATCH,
+        Reason.FRESHNESS_TOO_OLD,
+    ]
 
 
 ZERO, SOME = bytes(48), b"\x07" * 48
@@ -224,7 +245,9 @@ LOOSE = EnclaveMeasurements(
         ({}, [Reason.POLICY_PCR_ABSENT] * 3),
     ],
 )
-def test_debug_mode_is_ruled_out(measurements: Measurements, pcrs: Mapping[int, bytes], expected: list[Reason]) -> None:
+def test_debug_mode_is_ruled_out(
+    measurements: Measurements, pcrs: Mapping[int, bytes], expected: list[Reason]
+) -> None:
     """Any of PCR0, PCR1 and PCR2 zero is debug mode; one that is missing leaves it open, which is not enough."""
     finding = judge_measurements((measurements,), _document(pcrs={8: SOME, **pcrs}))
     assert _reasons(finding) == expected
@@ -232,9 +255,15 @@ def test_debug_mode_is_ruled_out(measurements: Measurements, pcrs: Mapping[int, 
 
 @pytest.mark.parametrize(
     ("pcrs", "good"),
-    [({0: ZERO}, True), ({1: ZERO}, True), ({2: ZERO}, True), ({0: SOME, 1: SOME, 2: SOME}, False), ({3: ZERO}, False)],
+    [
+        ({0: ZERO}, True),
+        ({1: ZERO}, True),
+        ({2: ZERO}, True),
+        ({0: SOME, 1: SOME, 2: SOME}, False),
+        ({3: ZERO}, False),
+    ],
 )
-def test_debug_mode_is_demanded_by_its_set(pcrs: Mapping[int, bytes], good: bool) -> None:  # noqa: FBT001 - the expected answer
+def test_debug_mode_is_demanded_by_its_set(pcrs: Mapping[int, bytes], good: bool) -> None:
     """DebugEnclave does not accept what is not shown to be in debug mode."""
     finding = judge_measurements((DebugEnclave("desk"),), _document(pcrs=pcrs))
     assert _reasons(finding) == ([] if good else [Reason.POLICY_PCR_MISMATCH])
@@ -265,7 +294,9 @@ def test_the_same_failure_of_two_sets_is_told_once() -> None:
 def test_the_kind_is_screened() -> None:
     """A document of the other kind never reaches a signature check."""
     pcrs = dict.fromkeys(range(24), SOME)
-    fields_of_tpm = forge.payload(CHAIN, module_id="i-0fa4e0fa4e0fa4e0f-tpm0000000000000000", nitrotpm_pcrs=pcrs)
+    fields_of_tpm = forge.payload(
+        CHAIN, module_id="i-0fa4e0fa4e0fa4e0f-tpm0000000000000000", nitrotpm_pcrs=pcrs
+    )
     del fields_of_tpm["pcrs"]
     with pytest.raises(MalformedDocumentError) as refusal:
         screen(read_payload(cbor2.dumps(fields_of_tpm)), POLICY)

@@ -42,11 +42,17 @@ ORDER = ec.SECP384R1().group_order
 GOOD = forge.chain()
 
 
-def _check(certificates: list[bytes], *, now: datetime = NOW, module_id: str = MODULE_ID) -> TrustedLeaf:
-    return check_chain(certificates[-1], tuple(certificates[:-1]), forge.anchor(certificates[0]), now, module_id)
+def _check(
+    certificates: list[bytes], *, now: datetime = NOW, module_id: str = MODULE_ID
+) -> TrustedLeaf:
+    return check_chain(
+        certificates[-1], tuple(certificates[:-1]), forge.anchor(certificates[0]), now, module_id
+    )
 
 
-def _reason(certificates: list[bytes], *, now: datetime = NOW, module_id: str = MODULE_ID) -> Reason:
+def _reason(
+    certificates: list[bytes], *, now: datetime = NOW, module_id: str = MODULE_ID
+) -> Reason:
     with pytest.raises(UntrustedDocumentError) as refusal:
         _check(certificates, now=now, module_id=module_id)
     return refusal.value.reason
@@ -75,7 +81,9 @@ def test_another_root_is_unknown_whatever_its_name() -> None:
     """A root with the same name and another key, or the same key and another signature, is not the pinned one."""
     anchor = forge.anchor(GOOD[0])
     own_key = forge.key("NEVER_TRUST attacker")
-    attacker = forge.chain({0: swap(public_key=forge.public(own_key), signer=own_key), 1: swap(signer=own_key)})
+    attacker = forge.chain(
+        {0: swap(public_key=forge.public(own_key), signer=own_key), 1: swap(signer=own_key)}
+    )
     twin = forge.chain({0: swap(signature=_twin)})
     for certificates in (attacker, twin, [GOOD[1], GOOD[0], *GOOD[2:]], GOOD[1:]):
         with pytest.raises(UntrustedDocumentError) as refusal:
@@ -140,7 +148,9 @@ def test_names_are_not_empty(place: int) -> None:
 
 def test_the_leaf_names_the_module() -> None:
     """Its one common name begins with the module_id and a dot."""
-    assert _reason(GOOD, module_id="i-0fa4e0fa4e0fa4e0f-enc0fa4e0fa4e0fa4e1") is Reason.CHAIN_SUBJECT
+    assert (
+        _reason(GOOD, module_id="i-0fa4e0fa4e0fa4e0f-enc0fa4e0fa4e0fa4e1") is Reason.CHAIN_SUBJECT
+    )
     assert _reason(GOOD, module_id=MODULE_ID[:-1]) is Reason.CHAIN_SUBJECT
     _check(_edited(LEAF, swap(subject=forge.name(f"{MODULE_ID}.cn-north-1.somewhere"))))
     attribute = forge.name(f"{MODULE_ID}.x")[2:]
@@ -157,7 +167,9 @@ def test_the_leaf_names_the_module() -> None:
 
 def test_names_are_not_interpreted() -> None:
     """A country of seven letters or a long common name makes cryptography's readers warn; only the bytes count here."""
-    country = der(forge.SET, der(SEQUENCE, bytes.fromhex("0603550406"), der(forge.PRINTABLE, b"Germany")))
+    country = der(
+        forge.SET, der(SEQUENCE, bytes.fromhex("0603550406"), der(forge.PRINTABLE, b"Germany"))
+    )
     long = f"{MODULE_ID}.{'x' * 200}"
     subject = der(SEQUENCE, country, forge.name(long)[3:])
     assert _check(_edited(LEAF, swap(subject=subject)))
@@ -166,7 +178,10 @@ def test_names_are_not_interpreted() -> None:
 @pytest.mark.parametrize("place", range(1, 5))
 def test_every_signature_counts(place: int) -> None:
     """One certificate signed by a key that is not the one before it."""
-    assert _reason(_edited(place, swap(signer=forge.key("NEVER_TRUST attacker")))) is Reason.CHAIN_SIGNATURE
+    assert (
+        _reason(_edited(place, swap(signer=forge.key("NEVER_TRUST attacker"))))
+        is Reason.CHAIN_SIGNATURE
+    )
 
 
 NO_SIGNATURES: list[Callable[[bytes], bytes]] = [
@@ -228,7 +243,8 @@ def test_the_certificate_itself_is_well_formed(place: int, edit: Edit) -> None:
 
 
 @pytest.mark.parametrize(
-    "certificate", [b"\0", b"0", b"\x30\x00", b"\x30\x80\0\0", b"\x05\x00", b"-----BEGIN CERTIFICATE-----"]
+    "certificate",
+    [b"\0", b"0", b"\x30\x00", b"\x30\x80\0\0", b"\x05\x00", b"-----BEGIN CERTIFICATE-----"],
 )
 def test_what_is_no_certificate_is_refused(certificate: bytes) -> None:
     """Garbage in either place."""
@@ -256,7 +272,10 @@ def test_serials_of_21_octets_and_dates_from_2050_are_read() -> None:
             algorithm=bytes.fromhex("300c06082a8648ce3d0403030500"),
             outer_algorithm=bytes.fromhex("300c06082a8648ce3d0403030500"),
         ),
-        swap(algorithm=bytes.fromhex("300506032b6570"), outer_algorithm=bytes.fromhex("300506032b6570")),
+        swap(
+            algorithm=bytes.fromhex("300506032b6570"),
+            outer_algorithm=bytes.fromhex("300506032b6570"),
+        ),
     ],
 )
 def test_the_algorithm_is_ecdsa_with_sha384_inside_and_outside(place: int, edit: Edit) -> None:
@@ -344,7 +363,9 @@ def test_a_leaf_is_no_ca(extensions: tuple[bytes, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "length"), [(REGIONAL, 1), (REGIONAL, 0), (ZONAL, 0)], ids=["regional 1", "regional 0", "zonal 0"]
+    ("place", "length"),
+    [(REGIONAL, 1), (REGIONAL, 0), (ZONAL, 0)],
+    ids=["regional 1", "regional 0", "zonal 0"],
 )
 def test_path_lengths_are_kept(place: int, length: int) -> None:
     """An authority has no more authorities under it than it allows."""
@@ -364,7 +385,10 @@ def test_the_instance_issues_no_authority() -> None:
         signer=forge.key("NEVER_TRUST 3"),
     )
     leaf = replace(specs[LEAF], issuer=rogue.subject, signer=rogue_key)
-    loose = [replace(spec, extensions=(basic_constraints(CA), forge.AUTHORITY_USAGE)) for spec in specs[REGIONAL : ZONAL + 1]]
+    loose = [
+        replace(spec, extensions=(basic_constraints(CA), forge.AUTHORITY_USAGE))
+        for spec in specs[REGIONAL : ZONAL + 1]
+    ]
     encoded = [spec.encode() for spec in (specs[0], *loose, specs[INSTANCE], rogue, leaf)]
     assert _reason(encoded) is Reason.CHAIN_PATH_LENGTH
     free = replace(specs[INSTANCE], extensions=(basic_constraints(CA), key_usage(KEY_CERT_SIGN)))
@@ -383,43 +407,69 @@ def test_key_identifiers_agree_where_both_are_there() -> None:
     _check(forge.chain({INSTANCE: _also(OF_OTHER)}))
     _check(forge.chain({ZONAL: _also(OWN), INSTANCE: _also(OF_OWN)}))
     _check(forge.chain({INSTANCE: _also(OWN), LEAF: _also(OF_OWN)}))
-    assert _reason(forge.chain({ZONAL: _also(OWN), INSTANCE: _also(OF_OTHER)})) is Reason.CHAIN_ISSUER
-    assert _reason(forge.chain({INSTANCE: _also(OWN), LEAF: _also(OF_OTHER)})) is Reason.CHAIN_ISSUER
+    assert (
+        _reason(forge.chain({ZONAL: _also(OWN), INSTANCE: _also(OF_OTHER)})) is Reason.CHAIN_ISSUER
+    )
+    assert (
+        _reason(forge.chain({INSTANCE: _also(OWN), LEAF: _also(OF_OTHER)})) is Reason.CHAIN_ISSUER
+    )
 
 
 NAME_IN_IDENTIFIER = der(0xA1, der(0xA4, forge.name("zonal")))
 ODD_EXTENSIONS: dict[str, Edit] = {
-    "basicConstraints not critical": lambda spec: _swap_first(spec, basic_constraints(CA, integer(0), critical=None)),
+    "basicConstraints not critical": lambda spec: _swap_first(
+        spec, basic_constraints(CA, integer(0), critical=None)
+    ),
     "huge path length": lambda spec: _swap_first(spec, basic_constraints(CA, integer(1 << 80))),
     "negative path length": lambda spec: _swap_first(spec, basic_constraints(CA, integer(-1))),
     "trailing bytes in an extension": lambda spec: _swap_first(
         spec, extension(19, der(SEQUENCE, CA, integer(0)) + b"\0", critical=True)
     ),
-    "odd BOOLEAN": lambda spec: _swap_first(spec, basic_constraints(der(BOOLEAN, b"\x01"), integer(0))),
+    "odd BOOLEAN": lambda spec: _swap_first(
+        spec, basic_constraints(der(BOOLEAN, b"\x01"), integer(0))
+    ),
     "default written out": lambda spec: _swap_first(spec, basic_constraints(der(BOOLEAN, b"\0"))),
     "unknown critical extension": _also(extension(99, b"\x05\x00", critical=True)),
     "critical subjectKeyIdentifier": _also(extension(14, der(OCTETS, b"id"), critical=True)),
     "critical authorityKeyIdentifier": _also(
         extension(35, der(SEQUENCE, der(0x80, b"id")), critical=True),
     ),
-    "critical revocation list": _also(extension(31, der(SEQUENCE, der(SEQUENCE, der(0xA0))), critical=True)),
-    "name constraints": _also(extension(30, der(SEQUENCE, der(0xA0, der(SEQUENCE, der(0x82, b"example.com")))), critical=True)),
-    "name constraints not critical": _also(extension(30, der(SEQUENCE, der(0xA0, der(SEQUENCE, der(0x82, b"example.com")))))),
+    "critical revocation list": _also(
+        extension(31, der(SEQUENCE, der(SEQUENCE, der(0xA0))), critical=True)
+    ),
+    "name constraints": _also(
+        extension(
+            30, der(SEQUENCE, der(0xA0, der(SEQUENCE, der(0x82, b"example.com")))), critical=True
+        )
+    ),
+    "name constraints not critical": _also(
+        extension(30, der(SEQUENCE, der(0xA0, der(SEQUENCE, der(0x82, b"example.com")))))
+    ),
     "policy constraints": _also(extension(36, der(SEQUENCE, der(0x80, b"\0")))),
-    "policy mappings": _also(extension(33, der(SEQUENCE, der(SEQUENCE, der(OID, b"\x2a\x03"), der(OID, b"\x2a\x03"))))),
+    "policy mappings": _also(
+        extension(33, der(SEQUENCE, der(SEQUENCE, der(OID, b"\x2a\x03"), der(OID, b"\x2a\x03"))))
+    ),
     "inhibit any policy": _also(extension(54, integer(0))),
-    "extended key usage": _also(extension(37, der(SEQUENCE, der(OID, bytes.fromhex("2b06010505070301"))))),
-    "any extended key usage": _also(extension(37, der(SEQUENCE, der(OID, bytes.fromhex("551d2500"))))),
+    "extended key usage": _also(
+        extension(37, der(SEQUENCE, der(OID, bytes.fromhex("2b06010505070301"))))
+    ),
+    "any extended key usage": _also(
+        extension(37, der(SEQUENCE, der(OID, bytes.fromhex("551d2500"))))
+    ),
     "an extension twice": _also(key_usage(KEY_CERT_SIGN | DIGITAL_SIGNATURE)),
     "an unknown extension twice": _also(extension(99, b"\x05\x00"), extension(99, b"\x05\x00")),
-    "issuer's key by name": _also(extension(35, der(SEQUENCE, NAME_IN_IDENTIFIER, der(0x82, b"\x01")))),
+    "issuer's key by name": _also(
+        extension(35, der(SEQUENCE, NAME_IN_IDENTIFIER, der(0x82, b"\x01")))
+    ),
     "issuer's key by identifier and name": _also(
         extension(35, der(SEQUENCE, der(0x80, b"id"), NAME_IN_IDENTIFIER, der(0x82, b"\x01")))
     ),
     "issuer's key unnamed": _also(extension(35, der(SEQUENCE))),
     "revocation list that is no list": _also(extension(31, der(OCTETS, b"list"))),
     "alternative name with a tail": _also(extension(17, der(SEQUENCE) + b"\0")),
-    "access that is malformed": _also(der(SEQUENCE, der(OID, bytes.fromhex("2b06010505070101")), der(OCTETS, b"\x30\x01"))),
+    "access that is malformed": _also(
+        der(SEQUENCE, der(OID, bytes.fromhex("2b06010505070101")), der(OCTETS, b"\x30\x01"))
+    ),
     "key usage without bits": lambda spec: replace(
         spec, extensions=(spec.extensions[0], extension(15, der(BITS, b"\0"), critical=True))
     ),
@@ -430,17 +480,32 @@ ODD_EXTENSIONS: dict[str, Edit] = {
         spec, extensions=(spec.extensions[0], extension(15, der(BITS, b"\0\x04"), critical=True))
     ),
     "key usage of another type": lambda spec: replace(
-        spec, extensions=(spec.extensions[0], extension(15, der(OCTETS, b"\x02\x04"), critical=True))
+        spec,
+        extensions=(spec.extensions[0], extension(15, der(OCTETS, b"\x02\x04"), critical=True)),
     ),
     "own key of another type": _also(extension(14, der(BITS, b"\0id"))),
     "own key with a tail": _also(extension(14, der(OCTETS, b"id") + b"\0")),
-    "path length of another type": lambda spec: _swap_first(spec, basic_constraints(CA, der(OCTETS, b"\0"))),
-    "path length not shortest": lambda spec: _swap_first(spec, basic_constraints(CA, der(INTEGER, b"\0\x01"))),
-    "path length of nine octets": lambda spec: _swap_first(spec, basic_constraints(CA, integer(1 << 64))),
-    "path length that is empty": lambda spec: _swap_first(spec, basic_constraints(CA, der(INTEGER))),
-    "basicConstraints with a third part": lambda spec: _swap_first(spec, basic_constraints(CA, integer(0), integer(0))),
-    "basicConstraints of another type": lambda spec: _swap_first(spec, extension(19, der(OCTETS, CA), critical=True)),
-    "basicConstraints cut short": lambda spec: _swap_first(spec, extension(19, b"\x30\x03\x01\x01", critical=True)),
+    "path length of another type": lambda spec: _swap_first(
+        spec, basic_constraints(CA, der(OCTETS, b"\0"))
+    ),
+    "path length not shortest": lambda spec: _swap_first(
+        spec, basic_constraints(CA, der(INTEGER, b"\0\x01"))
+    ),
+    "path length of nine octets": lambda spec: _swap_first(
+        spec, basic_constraints(CA, integer(1 << 64))
+    ),
+    "path length that is empty": lambda spec: _swap_first(
+        spec, basic_constraints(CA, der(INTEGER))
+    ),
+    "basicConstraints with a third part": lambda spec: _swap_first(
+        spec, basic_constraints(CA, integer(0), integer(0))
+    ),
+    "basicConstraints of another type": lambda spec: _swap_first(
+        spec, extension(19, der(OCTETS, CA), critical=True)
+    ),
+    "basicConstraints cut short": lambda spec: _swap_first(
+        spec, extension(19, b"\x30\x03\x01\x01", critical=True)
+    ),
     "alternative name that is malformed": _also(extension(17, b"\x30\x05")),
 }
 
@@ -458,13 +523,19 @@ def test_extensions_that_are_refused(edit: Edit) -> None:
 @pytest.mark.parametrize("place", range(1, 5))
 def test_extensions_that_change_nothing(place: int) -> None:
     """An unknown one that is not critical, revocation lists, key identifiers, alternative names."""
-    distribution = der(SEQUENCE, der(SEQUENCE, der(0xA0, der(0xA0, der(0x86, b"http://never-trust.invalid/")))))
+    distribution = der(
+        SEQUENCE, der(SEQUENCE, der(0xA0, der(0xA0, der(0x86, b"http://never-trust.invalid/"))))
+    )
     edit = _also(
         extension(99, b"of a form that nobody knows"),
         extension(31, distribution),
         OWN,
         extension(17, der(SEQUENCE, der(0x82, b"example.com"))),
-        der(SEQUENCE, der(OID, bytes.fromhex("2b06010505070118")), der(OCTETS, der(SEQUENCE, integer(99)))),
+        der(
+            SEQUENCE,
+            der(OID, bytes.fromhex("2b06010505070118")),
+            der(OCTETS, der(SEQUENCE, integer(99))),
+        ),
         extension(32, der(SEQUENCE, der(0x16, b"no policies"))),
     )
     _check(_edited(place, edit))
@@ -473,11 +544,16 @@ def test_extensions_that_change_nothing(place: int) -> None:
 @pytest.mark.parametrize("place", range(5))
 def test_validity_includes_both_ends_to_the_second(place: int) -> None:
     """The first and the last second count, a fraction does not, and one second outside is refused."""
-    start, end = NOW.replace(microsecond=0) - timedelta(seconds=1), NOW.replace(microsecond=0) + timedelta(seconds=1)
+    start, end = (
+        NOW.replace(microsecond=0) - timedelta(seconds=1),
+        NOW.replace(microsecond=0) + timedelta(seconds=1),
+    )
     certificates = _edited(place, swap(not_before=forge.time(start), not_after=forge.time(end)))
     for now in (start, end, end + timedelta(microseconds=999_999)):
         _check(certificates, now=now)
-    assert _reason(certificates, now=start - timedelta(microseconds=1)) is Reason.CHAIN_NOT_YET_VALID
+    assert (
+        _reason(certificates, now=start - timedelta(microseconds=1)) is Reason.CHAIN_NOT_YET_VALID
+    )
     assert _reason(certificates, now=end + timedelta(seconds=1)) is Reason.CHAIN_EXPIRED
 
 
@@ -490,7 +566,10 @@ def test_the_end_of_validity_is_the_earliest() -> None:
 def test_bundles_of_two_and_of_eight() -> None:
     """The shortest and the longest bundle that a document may carry."""
     specs = forge.specs()
-    short = [specs[0], replace(specs[1], extensions=(basic_constraints(CA, integer(0)), key_usage(KEY_CERT_SIGN)))]
+    short = [
+        specs[0],
+        replace(specs[1], extensions=(basic_constraints(CA, integer(0)), key_usage(KEY_CERT_SIGN))),
+    ]
     leaf = replace(specs[LEAF], issuer=specs[1].subject, signer=forge.key("NEVER_TRUST 1"))
     _check([spec.encode() for spec in (*short, leaf)])
     long, signer = [specs[0]], forge.key("NEVER_TRUST 0")

@@ -5,7 +5,13 @@ import pytest
 
 import forge
 from nitro_attest import MalformedDocumentError, Reason, UntrustedDocumentError
-from nitro_attest._cose import MAX_DOCUMENT_BYTES, MAX_PAYLOAD_BYTES, Envelope, check_signature, read_envelope
+from nitro_attest._cose import (
+    MAX_DOCUMENT_BYTES,
+    MAX_PAYLOAD_BYTES,
+    Envelope,
+    check_signature,
+    read_envelope,
+)
 
 PROTECTED = "44a1013822"
 PAYLOAD = "43010203"
@@ -22,7 +28,9 @@ def _reason(encoded: str | bytes) -> Reason:
 @pytest.mark.parametrize("tag", ["", "d2"])
 def test_the_one_encoding_with_and_without_its_tag(tag: str) -> None:
     """Payload and signature come out as they are."""
-    assert read_envelope(bytes.fromhex(tag + GOOD)) == Envelope(bytes.fromhex("010203"), b"\x11" * 96)
+    assert read_envelope(bytes.fromhex(tag + GOOD)) == Envelope(
+        bytes.fromhex("010203"), b"\x11" * 96
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,12 +62,21 @@ def test_the_one_encoding_with_and_without_its_tag(tag: str) -> None:
         ("84" + PROTECTED + "a0" + PAYLOAD + "7860" + "61" * 96, Reason.COSE_STRUCTURE),
         ("84" + "40" + "a0" + PAYLOAD + SIGNATURE, Reason.COSE_PROTECTED_HEADER),
         ("84" + "41a0" + "a0" + PAYLOAD + SIGNATURE, Reason.COSE_PROTECTED_HEADER),
-        ("84" + "a1013822" + "a0" + PAYLOAD + SIGNATURE, Reason.COSE_PROTECTED_HEADER),  # a map, not its bytes
+        (
+            "84" + "a1013822" + "a0" + PAYLOAD + SIGNATURE,
+            Reason.COSE_PROTECTED_HEADER,
+        ),  # a map, not its bytes
         ("84" + "43a10126" + "a0" + PAYLOAD + SIGNATURE, Reason.COSE_PROTECTED_HEADER),  # ES256
         ("84" + "44a1013823" + "a0" + PAYLOAD + SIGNATURE, Reason.COSE_PROTECTED_HEADER),  # ES512
-        ("84" + "45a101390022" + "a0" + PAYLOAD + SIGNATURE, Reason.COSE_PROTECTED_HEADER),  # not shortest
+        (
+            "84" + "45a101390022" + "a0" + PAYLOAD + SIGNATURE,
+            Reason.COSE_PROTECTED_HEADER,
+        ),  # not shortest
         ("84" + "45a101382200" + "a0" + PAYLOAD + SIGNATURE, Reason.COSE_PROTECTED_HEADER),
-        ("84" + "64a1013822" + "a0" + PAYLOAD + SIGNATURE, Reason.CBOR_MALFORMED),  # text that is no UTF-8
+        (
+            "84" + "64a1013822" + "a0" + PAYLOAD + SIGNATURE,
+            Reason.CBOR_MALFORMED,
+        ),  # text that is no UTF-8
         ("84" + "f6" + "a0" + PAYLOAD + SIGNATURE, Reason.COSE_PROTECTED_HEADER),
         ("84" + PROTECTED + "f6" + PAYLOAD + SIGNATURE, Reason.COSE_UNPROTECTED_HEADER),
         ("84" + PROTECTED + "80" + PAYLOAD + SIGNATURE, Reason.COSE_UNPROTECTED_HEADER),
@@ -94,7 +111,9 @@ def _with_payload(size: int, *, content: bytes = b"", signature: bytes = bytes(9
 def test_the_payload_has_1_to_16384_bytes() -> None:
     """Both ends of AWS's range, and one byte outside each."""
     assert len(read_envelope(_with_payload(1)).payload) == 1
-    assert len(read_envelope(_with_payload(MAX_PAYLOAD_BYTES)).payload) == MAX_PAYLOAD_BYTES == 16_384
+    assert (
+        len(read_envelope(_with_payload(MAX_PAYLOAD_BYTES)).payload) == MAX_PAYLOAD_BYTES == 16_384
+    )
     assert _reason(_with_payload(0)) is Reason.COSE_PAYLOAD
     assert _reason(_with_payload(MAX_PAYLOAD_BYTES + 1)) is Reason.COSE_PAYLOAD
     for size in (1, MAX_PAYLOAD_BYTES):  # good, so that the fault named is the other one

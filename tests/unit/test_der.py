@@ -95,6 +95,6 @@ def test_an_only_child_has_its_tag_and_no_sibling() -> None:
         ("3082", False),
     ],
 )
-def test_trailing_bytes_follow_a_whole_element(encoded: str, trailing: bool) -> None:  # noqa: FBT001 - the expected answer
+def test_trailing_bytes_follow_a_whole_element(encoded: str, trailing: bool) -> None:
     """What is no DER has no end that something could follow; the certificate reader refuses it."""
     assert has_trailing_bytes(bytes.fromhex(encoded)) is trailing

@@ -76,7 +76,7 @@ def test_halves_out_of_range_are_bad(r: int, s: int) -> None:
         (1, -1, False),
     ],
 )
-def test_the_range_is_1_to_n_minus_1(r: int, s: int, inside: bool) -> None:  # noqa: FBT001 - the expected answer
+def test_the_range_is_1_to_n_minus_1(r: int, s: int, inside: bool) -> None:
     """Both ends of FIPS 186-5's range."""
     assert are_in_range(r, s) is inside
 
@@ -121,14 +121,22 @@ def test_only_a_named_uncompressed_p384_key_on_the_curve_is_a_key() -> None:
         SPKI[:24] + (2**384 - 1).to_bytes(48, "big") + point[49:],
         SPKI[:24] + point[1:49] + FIELD.to_bytes(48, "big"),
         forge.der(0x30, SPKI[2:20], forge.der(0x03, b"\0" + compressed)),
-        ec.derive_private_key(7, ec.SECP256R1()).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+        ec.derive_private_key(7, ec.SECP256R1())
+        .public_key()
+        .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
     ]
     assert [is_public_key(other) for other in others] == [False] * len(others)
 
 
 # Points with a coordinate so small that it can be written a second time, with p added to it.
-X_IS_0 = (0, 0xC306610FB0AE5A159CF45C06069F22A6C5EB3641C602D42DEA2C4B4F75550793406D80D2B91AD54F9048BD487AF1ADE1)
-Y_IS_1 = (0x2261B2BF605C22F2F3AEF6338719B2C486388AD5240719A5257315969EF01BA27F0A104C89704773A81FDABEE6AB5C78, 1)
+X_IS_0 = (
+    0,
+    0xC306610FB0AE5A159CF45C06069F22A6C5EB3641C602D42DEA2C4B4F75550793406D80D2B91AD54F9048BD487AF1ADE1,
+)
+Y_IS_1 = (
+    0x2261B2BF605C22F2F3AEF6338719B2C486388AD5240719A5257315969EF01BA27F0A104C89704773A81FDABEE6AB5C78,
+    1,
+)
 
 
 def _key(x: int, y: int) -> bytes:
@@ -143,7 +151,9 @@ def test_a_point_is_written_in_one_way() -> None:
     assert not is_public_key(_key(Y_IS_1[0], FIELD + 1))
 
 
-@given(st.binary(min_size=48, max_size=48), st.binary(min_size=48, max_size=48), st.integers(0, 767))
+@given(
+    st.binary(min_size=48, max_size=48), st.binary(min_size=48, max_size=48), st.integers(0, 767)
+)
 def test_the_library_sees_the_same_points_on_the_curve(x: bytes, y: bytes, bit: int) -> None:
     """Our equation and the loader of `cryptography` agree on good keys, on other points and on one bit changed."""
     flipped = int.from_bytes(SPKI[24:], "big") ^ 1 << bit

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 def pickled(value: T) -> T:
     """Send a value through pickle."""
-    again: T = pickle.loads(pickle.dumps(value))  # noqa: S301 - our own bytes
+    again: T = pickle.loads(pickle.dumps(value))
     return again
 
 
@@ -52,7 +52,9 @@ def test_each_reason_has_the_exception_of_its_family(reason: Reason) -> None:
 
 @pytest.mark.parametrize("reason", list(Reason))
 @TWINS
-def test_refusals_survive_pickle_and_copy(reason: Reason, twin: Callable[[VerificationError], VerificationError]) -> None:
+def test_refusals_survive_pickle_and_copy(
+    reason: Reason, twin: Callable[[VerificationError], VerificationError]
+) -> None:
     """A refusal can cross a process boundary and be kept."""
     made = refusal(Failure(reason, "one", "a", "b"), Failure(reason, "two"))
     again = twin(made)
@@ -65,7 +67,11 @@ def test_refusals_survive_pickle_and_copy(reason: Reason, twin: Callable[[Verifi
 def test_policy_errors_survive_pickle_and_copy(twin: Callable[[PolicyError], PolicyError]) -> None:
     """Field and problem are kept."""
     again = twin(PolicyError("nonce", "expected bytes"))
-    assert (again.field, again.problem, str(again)) == ("nonce", "expected bytes", "nonce: expected bytes")
+    assert (again.field, again.problem, str(again)) == (
+        "nonce",
+        "expected bytes",
+        "nonce: expected bytes",
+    )
 
 
 def test_the_family_tree() -> None:
@@ -79,8 +85,14 @@ def test_the_family_tree() -> None:
 
 def test_a_refusal_is_one_line() -> None:
     """Each failure names reason, subject, and the values where there are any."""
-    made = refusal(Failure(Reason.POLICY_PCR_MISMATCH, "PCR0", "aa", "bb"), Failure(Reason.POLICY_PCR_ABSENT, "PCR1", "cc"))
-    assert str(made) == "policy.pcr_mismatch: PCR0, expected aa, found bb; policy.pcr_absent: PCR1, expected cc"
+    made = refusal(
+        Failure(Reason.POLICY_PCR_MISMATCH, "PCR0", "aa", "bb"),
+        Failure(Reason.POLICY_PCR_ABSENT, "PCR1", "cc"),
+    )
+    assert (
+        str(made)
+        == "policy.pcr_mismatch: PCR0, expected aa, found bb; policy.pcr_absent: PCR1, expected cc"
+    )
     assert str(Failure(Reason.CBOR_TAG, "payload", actual="x")) == "cbor.tag: payload, found x"
 
 

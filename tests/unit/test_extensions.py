@@ -9,7 +9,9 @@ from nitro_attest import Failure, Reason, UntrustedDocumentError
 from nitro_attest._extensions import Extension, Extensions, read_authority, read_extensions
 
 PLACE = "a certificate"
-ALTERNATIVE_NAMES, BASIC_CONSTRAINTS, KEY_USAGE = (bytes.fromhex(f"551d{arc}") for arc in ("11", "13", "0f"))
+ALTERNATIVE_NAMES, BASIC_CONSTRAINTS, KEY_USAGE = (
+    bytes.fromhex(f"551d{arc}") for arc in ("11", "13", "0f")
+)
 INFORMATION_ACCESS = bytes.fromhex("2b06010505070101")
 METHODS = bytes.fromhex("2b060105050730")
 NAME = der(0x86, b"http://never-trust.invalid/")
@@ -36,8 +38,12 @@ def test_plain_names_are_let_through(tag: int) -> None:
     """A mail address, a host name and an address, as alternative names and as places to ask."""
     name = der(tag, b"never-trust.invalid")
     alternatives, access = der(SEQUENCE, name, name), _access(METHODS + b"\x01", name)
-    assert _read(ALTERNATIVE_NAMES, alternatives) == {ALTERNATIVE_NAMES: Extension(critical=False, value=alternatives)}
-    assert _read(INFORMATION_ACCESS, access) == {INFORMATION_ACCESS: Extension(critical=False, value=access)}
+    assert _read(ALTERNATIVE_NAMES, alternatives) == {
+        ALTERNATIVE_NAMES: Extension(critical=False, value=alternatives)
+    }
+    assert _read(INFORMATION_ACCESS, access) == {
+        INFORMATION_ACCESS: Extension(critical=False, value=access)
+    }
 
 
 def test_the_last_arc_of_an_access_method_is_one_octet() -> None:
@@ -89,8 +95,15 @@ def test_path_lengths_in_another_form_are_refused(content: str) -> None:
 def test_the_extension_that_is_malformed_is_named() -> None:
     """With the certificate it is in, whatever is wrong with it."""
     for constraints in (b"\x05\x00", b"\x30", der(SEQUENCE, b"\x01")):
-        failure = _failure(lambda: _authority(constraints))  # noqa: B023 - called at once
+        failure = _failure(lambda: _authority(constraints))
         assert failure == Failure(Reason.CHAIN_EXTENSION, f"{PLACE}: basicConstraints")
-    for usage in (b"\x05\x00", b"\x03", der(BITS), der(BITS, b"\0"), der(BITS, b"\0\x04"), der(BITS, b"\0\0")):
-        failure = _failure(lambda: _authority(der(SEQUENCE, CA), usage))  # noqa: B023 - called at once
+    for usage in (
+        b"\x05\x00",
+        b"\x03",
+        der(BITS),
+        der(BITS, b"\0"),
+        der(BITS, b"\0\x04"),
+        der(BITS, b"\0\0"),
+    ):
+        failure = _failure(lambda: _authority(der(SEQUENCE, CA), usage))
         assert failure == Failure(Reason.CHAIN_EXTENSION, f"{PLACE}: keyUsage")

@@ -56,7 +56,18 @@ def test_sha384_is_48_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [b"", bytes(47), bytes(49), bytes(32), bytearray(48), "00" * 48, None, 0, memoryview(bytes(48))]
+    "value",
+    [
+        b"",
+        bytes(47),
+        bytes(49),
+        bytes(32),
+        bytearray(48),
+        "00" * 48,
+        None,
+        0,
+        memoryview(bytes(48)),
+    ],
 )
 def test_other_values_are_no_sha384(value: Any) -> None:
     """Other types and lengths are refused."""
@@ -86,7 +97,7 @@ def test_a_subclass_of_bytes_is_no_sha384() -> None:
         "0" * 95 + "\n",
         "0" * 96 + "\n",
         "g" * 96,
-        "０" * 96,  # noqa: RUF001 - digits that are no ASCII
+        "０" * 96,
         "AAAA" * 16,
         b"0" * 96,
         None,
@@ -108,7 +119,12 @@ def test_a_waiver_says_why(kind: type[Any], because: object) -> None:
 
 def test_a_waiver_may_be_written_positionally() -> None:
     """One-value types read best that way."""
-    assert NotChecked("why").because == AnyEnclave("why").because == DebugEnclave("why").because == "why"
+    assert (
+        NotChecked("why").because
+        == AnyEnclave("why").because
+        == DebugEnclave("why").because
+        == "why"
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in ENCLAVE if name != "label"])
@@ -130,13 +146,18 @@ def test_no_enclave_pcr_has_a_default(name: str) -> None:
 @pytest.mark.parametrize("value", [None, b"\x01" * 48, "01" * 48])
 def test_each_nitro_tpm_pcr_is_pinned_or_waived(name: str, value: object) -> None:
     """None, bare bytes and text are neither."""
-    assert _field(NitroTpmMeasurements, **{**NITRO_TPM, name: value}) == f"NitroTpmMeasurements.{name}"
+    assert (
+        _field(NitroTpmMeasurements, **{**NITRO_TPM, name: value}) == f"NitroTpmMeasurements.{name}"
+    )
 
 
 @pytest.mark.parametrize("name", ["pcr0_image", "pcr1_kernel", "pcr2_application"])
 def test_zero_is_the_value_of_a_debug_enclave(name: str) -> None:
     """PCR0, PCR1 and PCR2 can't be pinned as zero."""
-    assert _field(EnclaveMeasurements, **{**ENCLAVE, name: Sha384.ZERO}) == f"EnclaveMeasurements.{name}"
+    assert (
+        _field(EnclaveMeasurements, **{**ENCLAVE, name: Sha384.ZERO})
+        == f"EnclaveMeasurements.{name}"
+    )
 
 
 @pytest.mark.parametrize("name", ["pcr3_iam_role", "pcr4_instance_id", "pcr8_signing_certificate"])
@@ -155,9 +176,14 @@ def test_zero_can_be_pinned_where_it_means_something(name: str) -> None:
         (WAIVED, WAIVED, Sha384.ZERO, False),
     ],
 )
-def test_a_set_identifies_an_image(pcr0: object, pcr2: object, pcr8: object, good: bool) -> None:  # noqa: FBT001 - expected
+def test_a_set_identifies_an_image(pcr0: object, pcr2: object, pcr8: object, good: bool) -> None:
     """PCR0, PCR2 or a signing certificate; "unsigned" identifies nothing."""
-    arguments = {**ENCLAVE, "pcr0_image": pcr0, "pcr2_application": pcr2, "pcr8_signing_certificate": pcr8}
+    arguments = {
+        **ENCLAVE,
+        "pcr0_image": pcr0,
+        "pcr2_application": pcr2,
+        "pcr8_signing_certificate": pcr8,
+    }
     if good:
         _make(EnclaveMeasurements, arguments)
     else:
@@ -178,9 +204,14 @@ def test_a_set_identifies_an_image(pcr0: object, pcr2: object, pcr8: object, goo
         (WAIVED, Sha384.ZERO, WAIVED, False),
     ],
 )
-def test_a_set_identifies_a_boot(pcr4: object, pcr7: object, pcr12: object, good: bool) -> None:  # noqa: FBT001 - expected
+def test_a_set_identifies_a_boot(pcr4: object, pcr7: object, pcr12: object, good: bool) -> None:
     """PCR7, or PCR4 together with PCR12; zero in PCR4 or PCR7 identifies nothing."""
-    arguments = {**NITRO_TPM, "pcr4_boot_manager": pcr4, "pcr7_secure_boot": pcr7, "pcr12_command_line": pcr12}
+    arguments = {
+        **NITRO_TPM,
+        "pcr4_boot_manager": pcr4,
+        "pcr7_secure_boot": pcr7,
+        "pcr12_command_line": pcr12,
+    }
     if good:
         _make(NitroTpmMeasurements, arguments)
     else:
@@ -224,21 +255,30 @@ def test_other_pcrs_are_pairs(others: object) -> None:
 def test_no_pcr_is_named_twice(others: tuple[tuple[int, Sha384], ...]) -> None:
     """Neither in the pairs nor once by name and once by index."""
     index = others[0][0]
-    assert _field(EnclaveMeasurements, **ENCLAVE, other_pcrs=others) == f"EnclaveMeasurements.other_pcrs[{index}]"
+    assert (
+        _field(EnclaveMeasurements, **ENCLAVE, other_pcrs=others)
+        == f"EnclaveMeasurements.other_pcrs[{index}]"
+    )
 
 
 def test_enclave_and_nitro_tpm_name_other_pcrs() -> None:
     """PCR7 and PCR12 are named for NitroTPM only, PCR0 for enclaves only."""
     EnclaveMeasurements(**ENCLAVE, other_pcrs=((7, ONE), (12, ONE)))
     NitroTpmMeasurements(**NITRO_TPM, other_pcrs=((0, ONE), (8, ONE)))
-    assert _field(NitroTpmMeasurements, **NITRO_TPM, other_pcrs=((7, ONE),)) == "NitroTpmMeasurements.other_pcrs[7]"
+    assert (
+        _field(NitroTpmMeasurements, **NITRO_TPM, other_pcrs=((7, ONE),))
+        == "NitroTpmMeasurements.other_pcrs[7]"
+    )
 
 
 @pytest.mark.parametrize("label", ["", " ", "a\nb", "\x1b[0m", None, b"build", 1])
 def test_a_set_has_a_label(label: object) -> None:
     """Printable text that is not empty: it comes back in results and refusals."""
     assert _field(EnclaveMeasurements, **{**ENCLAVE, "label": label}) == "EnclaveMeasurements.label"
-    assert _field(NitroTpmMeasurements, **{**NITRO_TPM, "label": label}) == "NitroTpmMeasurements.label"
+    assert (
+        _field(NitroTpmMeasurements, **{**NITRO_TPM, "label": label})
+        == "NitroTpmMeasurements.label"
+    )
 
 
 def test_the_index_of_a_pcr_is_the_one_in_its_name() -> None:

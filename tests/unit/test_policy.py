@@ -57,7 +57,12 @@ POLICIES = [
     BASE,
     replace(BASE, measurements=(BUILD, AnyEnclave("staging"), DebugEnclave("my desk"))),
     replace(BASE, measurements=(IMAGE, AnyNitroTpm("staging"))),
-    replace(BASE, freshness=TimestampOnly(because="no channel", max_age=SECOND, max_clock_skew=dt.timedelta())),
+    replace(
+        BASE,
+        freshness=TimestampOnly(
+            because="no channel", max_age=SECOND, max_clock_skew=dt.timedelta()
+        ),
+    ),
     replace(BASE, public_key=Equals(b"key"), user_data=NotChecked("none")),
     replace(BASE, unknown_fields=NotChecked("new fields"), trust_anchor=AWS_US_GOV_NITRO_ROOT_G1),
     replace(BASE, trust_anchor=forge.anchor(forge.chain()[0])),
@@ -75,7 +80,9 @@ def test_the_defaults_are_the_strictest() -> None:
     policy = Policy(**GOOD)
     assert policy.trust_anchor is AWS_NITRO_ROOT_G1
     assert policy.unknown_fields == Absent()
-    assert FreshNonce() == FreshNonce(max_age=dt.timedelta(minutes=5), max_clock_skew=dt.timedelta(seconds=30))
+    assert FreshNonce() == FreshNonce(
+        max_age=dt.timedelta(minutes=5), max_clock_skew=dt.timedelta(seconds=30)
+    )
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -117,13 +124,17 @@ def test_measurements_are_a_tuple_with_something_in_it(sets: object) -> None:
     assert _field(Policy, **{**GOOD, "measurements": sets}) == "Policy.measurements"
 
 
-@pytest.mark.parametrize("wrong", [None, NotChecked("why"), Sha384.ZERO, (BUILD,), "payments", EnclaveMeasurements])
+@pytest.mark.parametrize(
+    "wrong", [None, NotChecked("why"), Sha384.ZERO, (BUILD,), "payments", EnclaveMeasurements]
+)
 def test_measurements_hold_sets(wrong: object) -> None:
     """The place of the wrong one is named."""
     assert _field(Policy, **{**GOOD, "measurements": (BUILD, wrong)}) == "Policy.measurements[1]"
 
 
-@pytest.mark.parametrize("mixed", [(BUILD, IMAGE), (AnyEnclave("a"), AnyNitroTpm("b")), (DebugEnclave("a"), IMAGE)])
+@pytest.mark.parametrize(
+    "mixed", [(BUILD, IMAGE), (AnyEnclave("a"), AnyNitroTpm("b")), (DebugEnclave("a"), IMAGE)]
+)
 def test_kinds_do_not_mix(mixed: object) -> None:
     """PCR4 of an enclave is an instance, PCR4 of NitroTPM a boot manager."""
     assert _field(Policy, **{**GOOD, "measurements": mixed}) == "Policy.measurements"
@@ -147,7 +158,10 @@ def test_the_greatest_age_is_above_zero(max_age: object) -> None:
 def test_the_clock_skew_is_not_negative(skew: object) -> None:
     """Zero is allowed."""
     assert _field(FreshNonce, max_clock_skew=skew) == "FreshNonce.max_clock_skew"
-    assert _field(TimestampOnly, because="why", max_age=SECOND, max_clock_skew=skew) == "TimestampOnly.max_clock_skew"
+    assert (
+        _field(TimestampOnly, because="why", max_age=SECOND, max_clock_skew=skew)
+        == "TimestampOnly.max_clock_skew"
+    )
     assert FreshNonce(max_clock_skew=dt.timedelta()).max_clock_skew == dt.timedelta()
     assert FreshNonce(max_age=dt.timedelta(microseconds=1)).max_age == dt.timedelta(microseconds=1)
 
@@ -162,7 +176,12 @@ def test_no_nonce_needs_a_reason_and_an_age() -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_policy_is_a_plain_value(policy: Policy) -> None:
     """Equal by value, hashable, and the same after pickle and copies."""
-    for twin in (copy.copy(policy), copy.deepcopy(policy), pickle.loads(pickle.dumps(policy)), replace(policy)):  # noqa: S301 - ours
+    for twin in (
+        copy.copy(policy),
+        copy.deepcopy(policy),
+        pickle.loads(pickle.dumps(policy)),
+        replace(policy),
+    ):
         assert twin == policy
         assert hash(twin) == hash(policy)
     assert len({*POLICIES, policy}) == len(POLICIES)
@@ -172,7 +191,7 @@ def test_a_policy_is_a_plain_value(policy: Policy) -> None:
 def test_the_repr_of_a_policy_evaluates_to_it(policy: Policy) -> None:
     """So a policy can be logged, reviewed and pasted back."""
     names = {name: getattr(nitro_attest, name) for name in nitro_attest.__all__}
-    assert eval(repr(policy), {**names, "datetime": dt}) == policy  # noqa: S307 - our own text
+    assert eval(repr(policy), {**names, "datetime": dt}) == policy
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -181,7 +200,13 @@ def test_a_policy_does_not_change(policy: Policy) -> None:
     with pytest.raises(FrozenInstanceError):
         policy.freshness = FreshNonce()  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue] - what must fail
     assert not hasattr(policy, "__dict__")
-    for value in (*policy.measurements, policy.freshness, policy.public_key, policy.user_data, policy.trust_anchor):
+    for value in (
+        *policy.measurements,
+        policy.freshness,
+        policy.public_key,
+        policy.user_data,
+        policy.trust_anchor,
+    ):
         assert not hasattr(value, "__dict__")
 
 
@@ -189,4 +214,6 @@ def test_a_pinned_root_is_written_by_name() -> None:
     """Readable in a review; another anchor is written out."""
     assert repr(Policy(**GOOD)).endswith("trust_anchor=AWS_NITRO_ROOT_G1)")
     assert repr(AWS_US_GOV_NITRO_ROOT_G1) == "AWS_US_GOV_NITRO_ROOT_G1"
-    assert repr(replace(AWS_NITRO_ROOT_G1, name="renamed")).startswith("TrustAnchor(name='renamed', certificate=b'")
+    assert repr(replace(AWS_NITRO_ROOT_G1, name="renamed")).startswith(
+        "TrustAnchor(name='renamed', certificate=b'"
+    )

@@ -35,7 +35,7 @@ def test_nobody_else_makes_a_result() -> None:
 
 def test_a_result_is_a_plain_value() -> None:
     """Equal by value, hashable, and the same after pickle and copies."""
-    for twin in (copy.copy(RESULT), copy.deepcopy(RESULT), pickle.loads(pickle.dumps(RESULT))):  # noqa: S301 - our own bytes
+    for twin in (copy.copy(RESULT), copy.deepcopy(RESULT), pickle.loads(pickle.dumps(RESULT))):
         assert twin == RESULT
         assert hash(twin) == hash(RESULT)
 
@@ -54,7 +54,9 @@ def test_the_result_as_json() -> None:
             "module_id": "i-0368fa67e156d6d23-enc019b8596b1a9dad6",
             "instance_id": "i-0368fa67e156d6d23",
             "timestamp": "2026-01-03T20:41:07.402+00:00",
-            "pcrs": {str(index): value.hex() for index, value in PRODUCTION.payload["pcrs"].items()},
+            "pcrs": {
+                str(index): value.hex() for index, value in PRODUCTION.payload["pcrs"].items()
+            },
             "public_key": None,
             "user_data": PRODUCTION.payload["user_data"].hex(),
             "nonce": None,
@@ -84,7 +86,9 @@ def test_times_are_in_utc_whatever_zone_the_call_used() -> None:
     """`now` in another zone gives the same result."""
     zone = datetime.now().astimezone().tzinfo
     assert isinstance(PRODUCTION.measurements, EnclaveMeasurements)
-    result = verify(PRODUCTION.doc, policy_for(PRODUCTION.measurements), now=PRODUCTION.time.astimezone(zone))
+    result = verify(
+        PRODUCTION.doc, policy_for(PRODUCTION.measurements), now=PRODUCTION.time.astimezone(zone)
+    )
     assert result == RESULT
     assert result.appraised_at.tzinfo is UTC
     assert result.valid_until.utcoffset() == timedelta()

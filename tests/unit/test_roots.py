@@ -34,11 +34,15 @@ GOOD: dict[str, Any] = {
     ],
     ids=["commercial", "GovCloud"],
 )
-def test_the_pinned_roots_are_the_published_ones(anchor: TrustAnchor, sha256: str, common_name: str, until: int) -> None:
+def test_the_pinned_roots_are_the_published_ones(
+    anchor: TrustAnchor, sha256: str, common_name: str, until: int
+) -> None:
     """Digest, name and end of validity; each is signed by itself."""
     assert hashlib.sha256(anchor.certificate).hexdigest() == anchor.sha256 == sha256
     certificate = x509.load_der_x509_certificate(anchor.certificate)
-    assert certificate.subject.rfc4514_string() == certificate.issuer.rfc4514_string() == common_name
+    assert (
+        certificate.subject.rfc4514_string() == certificate.issuer.rfc4514_string() == common_name
+    )
     assert certificate.not_valid_after_utc.year == until
     certificate.verify_directly_issued_by(certificate)
 
@@ -70,7 +74,9 @@ def test_an_anchor_is_what_was_meant(field: str, value: object) -> None:
     assert error.value.field == f"TrustAnchor.{wrong}"
 
 
-@pytest.mark.parametrize("certificate", [b"", b"\x30\x00", AWS_NITRO_ROOT_G1.certificate + b"\0", forge.chain()[-1]])
+@pytest.mark.parametrize(
+    "certificate", [b"", b"\x30\x00", AWS_NITRO_ROOT_G1.certificate + b"\0", forge.chain()[-1]]
+)
 def test_an_anchor_is_a_certificate_authority(certificate: bytes) -> None:
     """Garbage, trailing bytes and a leaf can anchor nothing."""
     with pytest.raises(PolicyError) as error:

@@ -50,7 +50,8 @@ def _failure(call: Callable[[], object]) -> Failure:
     return failure
 
 
-# --- the appraisal ---------------------------------------------------------------------------------------------------------
+# --- the appraisal
+# ---------------------------------------------------------------------------------------------------------
 
 
 def test_another_anchor_is_named_beside_the_demanded_one() -> None:
@@ -91,7 +92,9 @@ def test_a_tag_behind_a_duplicate_key_is_not_decoded() -> None:
 def test_bytes_behind_an_envelope_are_called_that() -> None:
     """The whole envelope is good, and one byte follows."""
     doc = forge.document(forge.payload(GOOD))
-    assert _failure(lambda: read_envelope(doc + b"\0")) == Failure(Reason.CBOR_MALFORMED, "envelope: trailing bytes")
+    assert _failure(lambda: read_envelope(doc + b"\0")) == Failure(
+        Reason.CBOR_MALFORMED, "envelope: trailing bytes"
+    )
 
 
 # --- the payload -----------------------------------------------------------------------------------------------------------
@@ -105,8 +108,12 @@ def test_a_certificate_of_one_byte_is_of_a_good_size() -> None:
 def test_bytes_behind_the_largest_certificate_are_called_that() -> None:
     """The size is good, so it is not what is named."""
     certificate = der(SEQUENCE).ljust(MAX_CERTIFICATE_BYTES, b"\0")
-    failure = _failure(lambda: read_payload(cbor2.dumps(forge.payload(GOOD, certificate=certificate))))
-    assert failure == Failure(Reason.DOCUMENT_CERTIFICATE, "certificate", "one certificate", "bytes after it")
+    failure = _failure(
+        lambda: read_payload(cbor2.dumps(forge.payload(GOOD, certificate=certificate)))
+    )
+    assert failure == Failure(
+        Reason.DOCUMENT_CERTIFICATE, "certificate", "one certificate", "bytes after it"
+    )
 
 
 def test_the_hash_of_pcrs_depends_on_them() -> None:
@@ -118,19 +125,25 @@ def test_the_hash_of_pcrs_depends_on_them() -> None:
 
 
 def _check(certificates: list[bytes], now: datetime = NOW) -> object:
-    return check_chain(certificates[-1], tuple(certificates[:-1]), forge.anchor(certificates[0]), now, MODULE_ID)
+    return check_chain(
+        certificates[-1], tuple(certificates[:-1]), forge.anchor(certificates[0]), now, MODULE_ID
+    )
 
 
 def test_a_leaf_has_no_path_length() -> None:
     """Only authorities have one, or none."""
     assert read_certificate(GOOD[LEAF], Role.LEAF, "certificate").path_length is None
-    assert [read_certificate(made, Role.AUTHORITY, "cabundle").path_length for made in GOOD[:LEAF]] == [None, 2, 1, 0]
+    assert [
+        read_certificate(made, Role.AUTHORITY, "cabundle").path_length for made in GOOD[:LEAF]
+    ] == [None, 2, 1, 0]
 
 
 def test_the_year_zero_is_no_validity() -> None:
     """GeneralizedTime can write it, and nothing here can hold it."""
     certificates = forge.chain({REGIONAL: swap(not_before=der(0x18, b"00000101000000Z"))})
-    assert _failure(lambda: _check(certificates)) == Failure(Reason.CHAIN_CERTIFICATE, "cabundle[1]: validity")
+    assert _failure(lambda: _check(certificates)) == Failure(
+        Reason.CHAIN_CERTIFICATE, "cabundle[1]: validity"
+    )
 
 
 def test_a_bad_signature_keeps_its_cause() -> None:
@@ -145,16 +158,30 @@ def test_the_one_certificate_that_is_not_valid_is_named() -> None:
     """One that begins or ends in this very second is valid, and not the one to name."""
     hour = timedelta(hours=1)
     begins, ends = swap(not_before=forge.time(SECOND)), swap(not_after=forge.time(SECOND))
-    expired = forge.chain({REGIONAL: begins, LEAF: swap(not_before=forge.time(NOW - hour), not_after=forge.time(NOW - hour))})
+    expired = forge.chain(
+        {
+            REGIONAL: begins,
+            LEAF: swap(not_before=forge.time(NOW - hour), not_after=forge.time(NOW - hour)),
+        }
+    )
     early = forge.chain({REGIONAL: ends, LEAF: swap(not_before=forge.time(NOW + hour))})
-    for certificates, reason in ((expired, Reason.CHAIN_EXPIRED), (early, Reason.CHAIN_NOT_YET_VALID)):
-        failure = _failure(lambda: _check(certificates))  # noqa: B023 - called at once
+    for certificates, reason in (
+        (expired, Reason.CHAIN_EXPIRED),
+        (early, Reason.CHAIN_NOT_YET_VALID),
+    ):
+        failure = _failure(lambda: _check(certificates))
         assert (failure.reason, failure.subject) == (reason, "certificate")
 
 
 def test_what_ended_before_it_began_has_expired() -> None:
     """In the second in which it would begin it is over."""
-    certificates = forge.chain({LEAF: swap(not_before=forge.time(SECOND), not_after=forge.time(SECOND - timedelta(seconds=1)))})
+    certificates = forge.chain(
+        {
+            LEAF: swap(
+                not_before=forge.time(SECOND), not_after=forge.time(SECOND - timedelta(seconds=1))
+            )
+        }
+    )
     assert _failure(lambda: _check(certificates)).reason is Reason.CHAIN_EXPIRED
 
 
@@ -186,7 +213,11 @@ def test_what_is_proven_is_not_proven_again(monkeypatch: pytest.MonkeyPatch) -> 
     hosts: Memo[tuple[bytes, ...], KnownHost] = Memo(MAX_KNOWN_HOSTS)
     monkeypatch.setattr(_chain, "_KNOWN_HOSTS", hosts)
     monkeypatch.setattr(_chain, "check_path", check_path)
-    for certificates in (GOOD, GOOD, [*GOOD[:LEAF], replace(forge.specs()[LEAF], serial=forge.integer(2)).encode()]):
+    for certificates in (
+        GOOD,
+        GOOD,
+        [*GOOD[:LEAF], replace(forge.specs()[LEAF], serial=forge.integer(2)).encode()],
+    ):
         _check(certificates)
     assert anchors == ["NEVER.TRUST root", "instance"]
 
@@ -241,6 +272,9 @@ def test_what_cannot_be_chosen_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert mistake.value.args == ("signature_backend", "expected a SignatureBackend")
     with pytest.raises(PolicyError) as mistake:
         use_signature_backend(SignatureBackend.AWS_LC)
-    assert mistake.value.args == ("signature_backend", "not installed: pip install nitro-attest[aws-lc]")
+    assert mistake.value.args == (
+        "signature_backend",
+        "not installed: pip install nitro-attest[aws-lc]",
+    )
     assert _is_good(S)
     assert signature_backend() is SignatureBackend.CRYPTOGRAPHY

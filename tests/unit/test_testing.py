@@ -68,8 +68,12 @@ def test_documents_are_accepted_under_its_own_anchor(
 
 
 @issuers
-@pytest.mark.parametrize("anchor", [AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1], ids=lambda a: a.name)
-def test_no_document_is_accepted_under_a_root_of_aws(issue: Callable[..., bytes], policy: Policy, anchor: TrustAnchor) -> None:
+@pytest.mark.parametrize(
+    "anchor", [AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1], ids=lambda a: a.name
+)
+def test_no_document_is_accepted_under_a_root_of_aws(
+    issue: Callable[..., bytes], policy: Policy, anchor: TrustAnchor
+) -> None:
     """A policy that does not name the fake's anchor refuses it."""
     doc = issue(nonce=NONCE, public_key=b"key", user_data=b"data")
     with pytest.raises(VerificationError) as refusal:
@@ -98,7 +102,9 @@ def test_the_clock_is_the_systems_unless_given() -> None:
     """A fake without a time issues documents for now."""
     fake = FakeNitro()
     doc = fake.enclave_document(nonce=NONCE, public_key=b"key", user_data=b"data")
-    assert verify(doc, replace(POLICY, trust_anchor=fake.trust_anchor), nonce=NONCE).claims.timestamp <= datetime.now(UTC)
+    assert verify(
+        doc, replace(POLICY, trust_anchor=fake.trust_anchor), nonce=NONCE
+    ).claims.timestamp <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize("minutes", [0, 18, 19, 59, 60, 60 * 24 * 400, -60 * 24 * 400])
@@ -106,7 +112,9 @@ def test_documents_can_be_issued_for_any_time(minutes: int) -> None:
     """The chain is the one of the document's hour."""
     at = NOW + timedelta(minutes=minutes)
     doc = FAKE.enclave_document(nonce=NONCE, public_key=b"key", user_data=b"data", now=at)
-    assert verify(doc, POLICY, nonce=NONCE, now=at).valid_until - at > timedelta(hours=1, minutes=50)
+    assert verify(doc, POLICY, nonce=NONCE, now=at).valid_until - at > timedelta(
+        hours=1, minutes=50
+    )
 
 
 def test_certificates_have_the_profile_of_aws() -> None:
@@ -115,7 +123,10 @@ def test_certificates_have_the_profile_of_aws() -> None:
     authorities = [x509.load_der_x509_certificate(der) for der in chain.cabundle]
     lifetimes = [c.not_valid_after_utc - c.not_valid_before_utc for c in authorities[1:]]
     assert lifetimes == [timedelta(days=20, hours=1), timedelta(days=6), timedelta(hours=24)]
-    lengths = [c.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length for c in authorities]
+    lengths = [
+        c.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
+        for c in authorities
+    ]
     assert lengths == [None, 2, 1, 0]
     leaf = x509.load_der_x509_certificate(chain.certificate)
     assert leaf.not_valid_after_utc - leaf.not_valid_before_utc == timedelta(hours=3, seconds=3)
@@ -125,7 +136,9 @@ def test_certificates_have_the_profile_of_aws() -> None:
 
 def test_pcrs_can_be_replaced_one_by_one() -> None:
     """The others stay as they are."""
-    doc = FAKE.enclave_document(nonce=NONCE, public_key=b"key", user_data=b"data", pcrs={0: b"\x01" * 48, 16: bytes(48)})
+    doc = FAKE.enclave_document(
+        nonce=NONCE, public_key=b"key", user_data=b"data", pcrs={0: b"\x01" * 48, 16: bytes(48)}
+    )
     with pytest.raises(VerificationError) as refusal:
         verify(doc, POLICY, nonce=NONCE, now=NOW)
     assert [f.subject for f in refusal.value.failures] == ["PCR0 (fake enclave)"]
@@ -157,5 +170,10 @@ def test_any_payload_can_be_signed() -> None:
     """Faulty payloads reach the rules behind the signature."""
     chain = FAKE.chain("i-0-enc0123456789abcdef", NOW)
     with pytest.raises(VerificationError) as refusal:
-        verify(FAKE.sign(b"\xa0", chain), replace(POLICY, user_data=NotChecked("why")), nonce=NONCE, now=NOW)
+        verify(
+            FAKE.sign(b"\xa0", chain),
+            replace(POLICY, user_data=NotChecked("why")),
+            nonce=NONCE,
+            now=NOW,
+        )
     assert refusal.value.reason is Reason.DOCUMENT_FIELD_MISSING

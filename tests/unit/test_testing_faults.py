@@ -36,7 +36,11 @@ CASES = [(kind, fault) for kind in DocumentKind for fault in (*FAULTS[kind], *OF
 
 def policy(fake: FakeNitro, kind: DocumentKind) -> Policy:
     """Return the policy that good documents of the kind meet."""
-    measurements = fake.enclave_measurements() if kind is DocumentKind.ENCLAVE else fake.nitro_tpm_measurements()
+    measurements = (
+        fake.enclave_measurements()
+        if kind is DocumentKind.ENCLAVE
+        else fake.nitro_tpm_measurements()
+    )
     return Policy(
         measurements=(measurements,),
         freshness=FreshNonce(),
@@ -92,7 +96,9 @@ def test_a_fault_is_made_by_its_own_name(fake: FakeNitro) -> None:
 
 def test_only_an_enclave_can_be_in_debug_mode() -> None:
     """The two kinds have the same faults but for the debug mode."""
-    enclave, nitro_tpm = (set(FAULTS[kind]) for kind in (DocumentKind.ENCLAVE, DocumentKind.NITRO_TPM))
+    enclave, nitro_tpm = (
+        set(FAULTS[kind]) for kind in (DocumentKind.ENCLAVE, DocumentKind.NITRO_TPM)
+    )
 
     assert enclave - nitro_tpm == {"debug_enclave"}
     assert nitro_tpm < enclave
@@ -100,10 +106,14 @@ def test_only_an_enclave_can_be_in_debug_mode() -> None:
 
 @pytest.mark.parametrize("anchor", [AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1])
 @pytest.mark.parametrize("kind", DocumentKind)
-def test_no_fake_document_verifies_under_a_root_of_aws(fake: FakeNitro, kind: DocumentKind, anchor: TrustAnchor) -> None:
+def test_no_fake_document_verifies_under_a_root_of_aws(
+    fake: FakeNitro, kind: DocumentKind, anchor: TrustAnchor
+) -> None:
     """A good document of the fake is refused, for its root, by a policy that trusts AWS."""
     with pytest.raises(UntrustedDocumentError) as refusal:
-        verify(good(fake, kind), replace(policy(fake, kind), trust_anchor=anchor), nonce=NONCE, now=NOW)
+        verify(
+            good(fake, kind), replace(policy(fake, kind), trust_anchor=anchor), nonce=NONCE, now=NOW
+        )
 
     assert refusal.value.reason == "chain.unknown_root"
 
@@ -116,7 +126,10 @@ def test_no_fake_can_be_given_a_root_or_a_key() -> None:
 @pytest.mark.parametrize("kind", DocumentKind)
 def test_no_fake_certificate_names_a_root_of_aws(fake: FakeNitro, kind: DocumentKind) -> None:
     """Every issuer says NEVER_TRUST, and none is the subject of a pinned root or carries its key."""
-    pinned = [x509.load_der_x509_certificate(anchor.certificate) for anchor in (AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1)]
+    pinned = [
+        x509.load_der_x509_certificate(anchor.certificate)
+        for anchor in (AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1)
+    ]
 
     for der in certificates(good(fake, kind)):
         certificate = x509.load_der_x509_certificate(der)
@@ -146,8 +159,12 @@ def test_a_service_is_tested_with_its_own_policy(fake: FakeNitro) -> None:
         pcr8_signing_certificate=Sha384.ZERO,
         other_pcrs=((16, Sha384(b"\x10" * 48)),),
     )
-    production = replace(policy(fake, DocumentKind.ENCLAVE), measurements=(build,), trust_anchor=AWS_NITRO_ROOT_G1)
-    doc = fake.enclave_document(nonce=NONCE, public_key=PUBLIC_KEY, user_data=USER_DATA, pcrs=pcrs_of(build))
+    production = replace(
+        policy(fake, DocumentKind.ENCLAVE), measurements=(build,), trust_anchor=AWS_NITRO_ROOT_G1
+    )
+    doc = fake.enclave_document(
+        nonce=NONCE, public_key=PUBLIC_KEY, user_data=USER_DATA, pcrs=pcrs_of(build)
+    )
 
     result = verify(doc, fake.trusting(production), nonce=NONCE, now=NOW)
 

@@ -1,7 +1,7 @@
 """What an operator reads in a log is written down: every refusal of the kit, every waiver, and every mistake in a policy.
 
-Programs decide by class and reason; people read these words, so a change of one should be seen in a review. `make texts` writes
-texts.json anew.
+Programs decide by class and reason; people read these words, so a change of one should be seen in a
+review. `make texts` writes texts.json anew.
 """
 
 import json
@@ -24,7 +24,11 @@ def words_of_vector(name: str) -> list[str]:
     except VerificationError as refusal:
         return [str(failure) for failure in refusal.failures]
     until = f"valid until {result.valid_until.isoformat()}"
-    return [*(f"{waiver.subject}: {waiver.because}" for waiver in result.not_checked), str(result.matched), until]
+    return [
+        *(f"{waiver.subject}: {waiver.because}" for waiver in result.not_checked),
+        str(result.matched),
+        until,
+    ]
 
 
 def words_of_mistake(name: str) -> list[str]:
@@ -45,7 +49,9 @@ def write() -> None:
     TEXTS.write_text(json.dumps({"vectors": vectors, "mistakes": mistakes}, indent=1) + "\n")
 
 
-WRITTEN: dict[str, dict[str, list[str]]] = json.loads(TEXTS.read_text()) if TEXTS.exists() else {"vectors": {}, "mistakes": {}}
+WRITTEN: dict[str, dict[str, list[str]]] = (
+    json.loads(TEXTS.read_text()) if TEXTS.exists() else {"vectors": {}, "mistakes": {}}
+)
 
 
 @pytest.mark.parametrize("name", WRITTEN["vectors"])

@@ -45,7 +45,9 @@ def _field(doc: Any, policy: Any, **call: Any) -> str:
     return error.value.field
 
 
-def _reason(doc: bytes, policy: Policy = POLICY, nonce: bytes | None = NONCE, now: datetime = NOW) -> Reason:
+def _reason(
+    doc: bytes, policy: Policy = POLICY, nonce: bytes | None = NONCE, now: datetime = NOW
+) -> Reason:
     with pytest.raises(VerificationError) as refusal:
         verify(doc, policy, nonce=nonce, now=now)
     return refusal.value.reason
@@ -128,7 +130,14 @@ def test_buffers_are_copied_first() -> None:
     """What is verified is one copy of the bytes, whoever owns or overrides them."""
     shared = mmap.mmap(-1, len(DOC))
     shared.write(DOC)
-    for doc in (bytearray(DOC), memoryview(DOC), memoryview(bytearray(DOC)), shared, _Liar(DOC), array.array("B", DOC)):
+    for doc in (
+        bytearray(DOC),
+        memoryview(DOC),
+        memoryview(bytearray(DOC)),
+        shared,
+        _Liar(DOC),
+        array.array("B", DOC),
+    ):
         assert verify(doc, POLICY, nonce=bytearray(NONCE), now=NOW).claims.nonce == NONCE  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - buffers
     assert _field(memoryview(DOC)[::2], POLICY, nonce=NONCE, now=NOW) == "doc"
     released = memoryview(DOC)
@@ -143,7 +152,9 @@ def test_a_large_buffer_is_refused_without_being_copied_whole() -> None:
     assert _reason(bytes(MAX_DOCUMENT_BYTES + 1)) is Reason.COSE_TOO_LARGE
 
 
-@pytest.mark.parametrize("now", [datetime(2026, 1, 3, 20, 41, 7), 0, 1767472867.4, "2026-01-03", PRODUCTION.time.date()])  # noqa: DTZ001 - what must fail
+@pytest.mark.parametrize(
+    "now", [datetime(2026, 1, 3, 20, 41, 7), 0, 1767472867.4, "2026-01-03", PRODUCTION.time.date()]
+)
 def test_a_time_is_an_aware_datetime(now: object) -> None:
     """A naive one could mean any zone."""
     assert _field(DOC, POLICY, nonce=NONCE, now=now) == "now"
@@ -176,7 +187,9 @@ def test_a_zone_without_an_offset_is_naive() -> None:
     assert _field(DOC, POLICY, nonce=NONCE, now=NOW.replace(tzinfo=_NoOffset())) == "now"
 
 
-@pytest.mark.parametrize("now", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
+@pytest.mark.parametrize(
+    "now", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)]
+)
 def test_any_other_time_gives_a_verdict(now: datetime) -> None:
     """The first and the last moment of the calendar are only far away."""
     assert _reason(DOC, now=now) in {Reason.CHAIN_EXPIRED, Reason.CHAIN_NOT_YET_VALID}
@@ -196,9 +209,9 @@ def test_a_forged_leaf_of_a_genuine_chain_is_refused() -> None:
 def test_a_genuine_payload_signed_by_another_key_is_refused() -> None:
     """The signature must be the leaf's."""
     payload = cbor2.loads(PRODUCTION.doc)[2]
-    assert _reason(forge.envelope(payload), policy_for(PRODUCTION.measurements), None, PRODUCTION.time) is (
-        Reason.SIGNATURE_INVALID
-    )
+    assert _reason(
+        forge.envelope(payload), policy_for(PRODUCTION.measurements), None, PRODUCTION.time
+    ) is (Reason.SIGNATURE_INVALID)
 
 
 @pytest.mark.parametrize("context", ["Signature", "Signature2", "CounterSignature", "MAC0"])
@@ -211,7 +224,10 @@ def test_the_context_string_is_signature1(context: str) -> None:
     signature = forge.signature_of(message)
     assert _reason(cbor2.dumps([protected, header, payload, signature])) is Reason.SIGNATURE_INVALID
     message = cbor2.dumps(["Signature1", protected, b"external", payload])
-    assert _reason(cbor2.dumps([protected, header, payload, forge.signature_of(message)])) is Reason.SIGNATURE_INVALID
+    assert (
+        _reason(cbor2.dumps([protected, header, payload, forge.signature_of(message)]))
+        is Reason.SIGNATURE_INVALID
+    )
 
 
 def test_the_order_of_the_steps() -> None:

@@ -1,6 +1,7 @@
 """Pack the vectors into one archive for a release (`make vectors-dist`), the same bytes for the same files.
 
-A folder for the archive comes in; every file gets the same owner, mode and time, and the order is that of the names.
+A folder for the archive comes in; every file gets the same owner, mode and time, and the order is
+that of the names.
 """
 
 import gzip
@@ -20,10 +21,14 @@ PLAIN_FILE: Final = 0o644
 def pack() -> bytes:
     """Return the archive: the licence, and all of tests/vectors."""
     files = {"LICENSE": REPOSITORY / "LICENSE"}
-    files |= {path.relative_to(VECTORS).as_posix(): path for path in VECTORS.rglob("*") if path.is_file()}
+    files |= {
+        path.relative_to(VECTORS).as_posix(): path for path in VECTORS.rglob("*") if path.is_file()
+    }
     buffer = io.BytesIO()
     with (
-        gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=buffer, mtime=0) as compressed,
+        gzip.GzipFile(
+            filename="", mode="wb", compresslevel=9, fileobj=buffer, mtime=0
+        ) as compressed,
         tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
     ):
         for name, path in sorted(files.items()):

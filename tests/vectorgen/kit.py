@@ -1,6 +1,7 @@
 """Collect the vectors of the kit: one short function each, whose docstring is the vector's description.
 
-Functions come in through the decorators, JSON texts by file name go out. Nothing here decides what a document is worth.
+Functions come in through the decorators, JSON texts by file name go out. Nothing here decides what
+a document is worth.
 """
 
 import hashlib
@@ -84,9 +85,17 @@ def anchor_name(der: bytes) -> str:
     return _NAMED_ANCHORS.get(der) or f"kit-{hashlib.sha256(der).hexdigest()[:12]}"
 
 
-def _add(function: Callable[..., Case], name: str, description: str, made: Callable[[], Case], **parts: Any) -> None:
+def _add(
+    function: Callable[..., Case],
+    name: str,
+    description: str,
+    made: Callable[[], Case],
+    **parts: Any,
+) -> None:
     group = function.__module__.rpartition(".")[2].partition("_")[0]
-    vector = Vector(id=f"{group}/{name.replace('_', '-')}", description=description, make=made, **parts)
+    vector = Vector(
+        id=f"{group}/{name.replace('_', '-')}", description=description, make=made, **parts
+    )
     if vector.id in VECTORS:
         raise ValueError(vector.id)
     VECTORS[vector.id] = vector
@@ -103,7 +112,16 @@ def vector(
 
     def add(function: Callable[[], Case]) -> Callable[[], Case]:
         name = function.__name__
-        _add(function, name, _docstring(function), function, expect=expect, rule=rule, effect=effect, refs=refs)
+        _add(
+            function,
+            name,
+            _docstring(function),
+            function,
+            expect=expect,
+            rule=rule,
+            effect=effect,
+            refs=refs,
+        )
         return function
 
     return add
@@ -118,7 +136,13 @@ def family(
         for row in rows:
             parts = {"expect": row.expect or expect, "rule": rule, "effect": effect, "refs": refs}
             description = _docstring(function).format(*row.words.split("|"))
-            _add(function, f"{function.__name__}-{row.name}", description, partial(function, row.value), **parts)
+            _add(
+                function,
+                f"{function.__name__}-{row.name}",
+                description,
+                partial(function, row.value),
+                **parts,
+            )
         return function
 
     return add
@@ -133,12 +157,24 @@ def enclave_case(
     **changes: object,
 ) -> Case:
     """Give an enclave's document with some fields changed, under the anchor of its chain."""
-    return Case(doc=document(enclave(chain, **{**fields, **changes}), chain.key), anchor=chain.anchor, policy=policy, now=now)
+    return Case(
+        doc=document(enclave(chain, **{**fields, **changes}), chain.key),
+        anchor=chain.anchor,
+        policy=policy,
+        now=now,
+    )
 
 
-def tpm_case(chain: Chain = TPM_CHAIN, *, policy: Json = TPM_STANDARD, now: datetime = NOW, **changes: object) -> Case:
+def tpm_case(
+    chain: Chain = TPM_CHAIN, *, policy: Json = TPM_STANDARD, now: datetime = NOW, **changes: object
+) -> Case:
     """Give a NitroTPM document with some fields changed, under the anchor of its chain."""
-    return Case(doc=document(nitro_tpm(chain, **changes), chain.key), anchor=chain.anchor, policy=policy, now=now)
+    return Case(
+        doc=document(nitro_tpm(chain, **changes), chain.key),
+        anchor=chain.anchor,
+        policy=policy,
+        now=now,
+    )
 
 
 def texts(vectors: Mapping[str, Vector]) -> dict[str, str]:
@@ -150,4 +186,7 @@ def texts(vectors: Mapping[str, Vector]) -> dict[str, str]:
         name: {"sha256": hashlib.sha256(der).hexdigest(), "der": b64encode(der).decode()}
         for name, der in sorted(anchors.items())
     }
-    return {name: json.dumps(content, indent=1, ensure_ascii=True) + "\n" for name, content in files.items()}
+    return {
+        name: json.dumps(content, indent=1, ensure_ascii=True) + "\n"
+        for name, content in files.items()
+    }

@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, T201 - a script that prints
+
 """Print what cbor2 does on its own with input that an attestation document must not have, and what `_cbor.decode` does."""
 
 import random
@@ -59,10 +59,12 @@ def main() -> None:
     print(f"{'input':<42}{'cbor2.loads':<26}_cbor.decode")
     for what, digits in CASES.items():
         data = bytes.fromhex(digits)
-        print(f"{what:<42}{outcome(cbor2.loads, data):<26}{outcome(lambda raw: _cbor.decode(raw, 'x'), data)}")
+        print(
+            f"{what:<42}{outcome(cbor2.loads, data):<26}{outcome(lambda raw: _cbor.decode(raw, 'x'), data)}"
+        )
     docs = [path.read_bytes() for path in sorted(REAL.glob("*.cbor"))]
     payloads = [cbor2.loads(doc)[2] for doc in docs]
-    chance = random.Random(1)  # noqa: S311 - the same mutants on every run
+    chance = random.Random(1)
     seen: Counter[str] = Counter()
     for _ in range(MUTANTS):
         data = bytearray(chance.choice(payloads))
@@ -76,7 +78,10 @@ def main() -> None:
                 case _:
                     del data[at : at + chance.randint(1, 8)]
         seen[reason_of(bytes(data))] += 1
-    print(f"\n{MUTANTS:,} mutated payloads:", ", ".join(f"{count:,} {what}" for what, count in seen.most_common()))
+    print(
+        f"\n{MUTANTS:,} mutated payloads:",
+        ", ".join(f"{count:,} {what}" for what, count in seen.most_common()),
+    )
     spent = []
     for _ in range(2000):
         start = time.process_time_ns()

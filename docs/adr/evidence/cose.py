@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, T201 - a script that prints
+
 """Print what pycose says to envelopes signed by a fake Nitro, beside what `verify` says, and what a check costs in each."""
 
 import time
@@ -10,17 +10,28 @@ from importlib.metadata import version
 import cbor2
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 from cryptography.hazmat.primitives.hashes import SHA384
 
-from nitro_attest import AnyEnclave, NotChecked, Policy, TimestampOnly, VerificationError, read_unverified, verify
+from nitro_attest import (
+    AnyEnclave,
+    NotChecked,
+    Policy,
+    TimestampOnly,
+    VerificationError,
+    read_unverified,
+    verify,
+)
 from nitro_attest.testing import FakeNitro
 
 warnings.simplefilter("ignore")  # pycose and its packages use what newer ones have deprecated
 
-from pycose.keys import EC2Key  # noqa: E402 - after the filter
-from pycose.keys.curves import P384  # noqa: E402
-from pycose.messages import CoseMessage, Sign1Message  # noqa: E402
+from pycose.keys import EC2Key
+from pycose.keys.curves import P384
+from pycose.messages import CoseMessage, Sign1Message
 
 FAKE = FakeNitro(seed=bytes(16), now=datetime(2026, 1, 3, tzinfo=UTC))
 POLICY = Policy(
@@ -93,7 +104,9 @@ def best(work: Callable[[], object], runs: int) -> float:
 def main() -> None:
     """Print the cases and the times."""
     crit, long_form = cbor2.dumps({1: -35, 2: [99], 99: 1}), bytes.fromhex("a101390022")
-    print(f"pycose {version('pycose')} with ecdsa {version('ecdsa')}; cryptography {version('cryptography')}\n")
+    print(
+        f"pycose {version('pycose')} with ecdsa {version('ecdsa')}; cryptography {version('cryptography')}\n"
+    )
     print(f"{'envelope':<50}{'pycose':<16}here")
     for what, read, doc in (
         ("as AWS writes it, CoseMessage.decode", pycose_decode, DOC),
@@ -102,7 +115,11 @@ def main() -> None:
         ("bytes behind it", pycose_object, DOC + b"\x00\x01"),
         ("five items", pycose_object, cbor2.dumps([HEADER, {}, PAYLOAD, SIGNATURE, b"more"])),
         ("algorithm in the unprotected header only", pycose_object, envelope(b"", {1: -35})),
-        ("another label in the unprotected header", pycose_object, cbor2.dumps([HEADER, {4: b"kid"}, PAYLOAD, SIGNATURE])),
+        (
+            "another label in the unprotected header",
+            pycose_object,
+            cbor2.dumps([HEADER, {4: b"kid"}, PAYLOAD, SIGNATURE]),
+        ),
         ("a critical header nobody knows", pycose_object, envelope(crit, {})),
         ("the algorithm in a longer encoding", pycose_object, envelope(long_form, {})),
     ):
@@ -110,9 +127,16 @@ def main() -> None:
     message = pycose_object(DOC)
     message.key = COSE_KEY
     signed = cbor2.dumps(["Signature1", HEADER, b"", PAYLOAD])
-    der = encode_dss_signature(int.from_bytes(SIGNATURE[:48], "big"), int.from_bytes(SIGNATURE[48:], "big"))
-    slow, fast = best(message.verify_signature, 30), best(lambda: KEY.verify(der, signed, ec.ECDSA(SHA384())), 300)
-    print(f"\none ES384 check: pycose {slow:.2f} ms, cryptography {fast:.2f} ms, {slow / fast:.1f} times")
+    der = encode_dss_signature(
+        int.from_bytes(SIGNATURE[:48], "big"), int.from_bytes(SIGNATURE[48:], "big")
+    )
+    slow, fast = (
+        best(message.verify_signature, 30),
+        best(lambda: KEY.verify(der, signed, ec.ECDSA(SHA384())), 300),
+    )
+    print(
+        f"\none ES384 check: pycose {slow:.2f} ms, cryptography {fast:.2f} ms, {slow / fast:.1f} times"
+    )
 
 
 if __name__ == "__main__":

@@ -28,7 +28,9 @@ BUILD = EnclaveMeasurements(
     pcr8_signing_certificate=NotChecked("the images are not signed"),
 )
 NO_DATA = NotChecked("the enclave sends none")
-POLICY = Policy(measurements=(BUILD,), freshness=FreshNonce(), public_key=Present(), user_data=NO_DATA)
+POLICY = Policy(
+    measurements=(BUILD,), freshness=FreshNonce(), public_key=Present(), user_data=NO_DATA
+)
 OAEP = padding.OAEP(padding.MGF1(SHA256()), SHA256(), None)
 
 
@@ -55,7 +57,9 @@ class PasswordService:
             return 400, refusal.reason.encode()
         except VerificationError as refusal:
             return 403, refusal.reason.encode()
-        key = load_der_public_key(claims.public_key or b"")  # the attested key: no other can be trusted
+        key = load_der_public_key(
+            claims.public_key or b""
+        )  # the attested key: no other can be trusted
         if not isinstance(key, rsa.RSAPublicKey):
             return 403, b"not an RSA key"
         return 200, key.encrypt(self._password, OAEP)

@@ -1,6 +1,7 @@
 """Declare the commands and turn whatever happens into an exit code and, for a mistake, one line.
 
-Arguments come in, an exit code goes out. Never: a traceback for a file or an argument, whatever is in it.
+Arguments come in, an exit code goes out. Never: a traceback for a file or an argument, whatever is
+in it.
 """
 
 import sys
@@ -45,17 +46,31 @@ app.add_typer(pcr_app, name="pcr")
 
 Document = Annotated[
     str,
-    typer.Argument(metavar="DOC", help="File, or - for standard input: raw bytes, base64 or hex digits.", show_default=False),
+    typer.Argument(
+        metavar="DOC",
+        help="File, or - for standard input: raw bytes, base64 or hex digits.",
+        show_default=False,
+    ),
 ]
 Documents = Annotated[
-    list[str], typer.Argument(metavar="DOC", help="Files, folders, quoted patterns, or -.", show_default=False)
+    list[str],
+    typer.Argument(
+        metavar="DOC", help="Files, folders, quoted patterns, or -.", show_default=False
+    ),
 ]
 PolicyFile = Annotated[
-    str, typer.Option("--policy", "-p", metavar="FILE", help="Policy file, .toml or .json.", show_default=False)
+    str,
+    typer.Option(
+        "--policy", "-p", metavar="FILE", help="Policy file, .toml or .json.", show_default=False
+    ),
 ]
 Time = Annotated[
     str | None,
-    typer.Option("--at", metavar="TIME", help="Time to check against, such as 2026-01-03T20:41:08Z.  [default: now]"),
+    typer.Option(
+        "--at",
+        metavar="TIME",
+        help="Time to check against, such as 2026-01-03T20:41:08Z.  [default: now]",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON for each document.")]
 
@@ -73,11 +88,15 @@ def inspect(doc: Document, at: Time = None, *, json: AsJson = False) -> None:
 
 
 @app.command()
-def verify(  # noqa: PLR0913 - the options of the command
+def verify(
     docs: Documents,
     policy: PolicyFile,
-    nonce: Annotated[str | None, typer.Option(metavar="HEX", help="The nonce that was issued, in hex digits.")] = None,
-    nonce_file: Annotated[str | None, typer.Option(metavar="FILE", help="The nonce that was issued, as raw bytes.")] = None,
+    nonce: Annotated[
+        str | None, typer.Option(metavar="HEX", help="The nonce that was issued, in hex digits.")
+    ] = None,
+    nonce_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The nonce that was issued, as raw bytes.")
+    ] = None,
     at: Time = None,
     *,
     json: AsJson = False,
@@ -86,7 +105,11 @@ def verify(  # noqa: PLR0913 - the options of the command
     call = Call(read_policy(Path(policy)), read_nonce(nonce, nonce_file), read_time(at))
     names = find_documents(docs)
     if len(names) > 1 or names != docs:
-        raise typer.Exit(_verify_many.run(names, call, _verify_many.Output.JSON_LINES if json else _verify_many.Output.TABLE))
+        raise typer.Exit(
+            _verify_many.run(
+                names, call, _verify_many.Output.JSON_LINES if json else _verify_many.Output.TABLE
+            )
+        )
     outcome = decide_file(names[0], call)
     if outcome.problem is not None:
         raise PolicyError(names[0], outcome.problem)
@@ -99,7 +122,10 @@ def verify(  # noqa: PLR0913 - the options of the command
 
 @app.command()
 def explain(
-    reason: Annotated[str | None, typer.Argument(metavar="REASON", help="Such as chain.expired.", show_default=False)] = None,
+    reason: Annotated[
+        str | None,
+        typer.Argument(metavar="REASON", help="Such as chain.expired.", show_default=False),
+    ] = None,
 ) -> None:
     """Say what a reason means and what to do, or list all."""
     if reason is None:
@@ -115,11 +141,17 @@ def demo() -> None:
 
 
 @app.command()
-def completion(shell: Annotated[str, typer.Argument(help="bash, zsh, fish or powershell.", show_default=False)]) -> None:
+def completion(
+    shell: Annotated[
+        str, typer.Argument(help="bash, zsh, fish or powershell.", show_default=False)
+    ],
+) -> None:
     """Print the completion script of a shell."""
     if shell not in {"bash", "zsh", "fish", "powershell"}:
         raise PolicyError("completion", "expected bash, zsh, fish or powershell")
-    typer.echo(get_completion_script(prog_name=PROGRAM, complete_var="_NITRO_ATTEST_COMPLETE", shell=shell))
+    typer.echo(
+        get_completion_script(prog_name=PROGRAM, complete_var="_NITRO_ATTEST_COMPLETE", shell=shell)
+    )
 
 
 def run(arguments: list[str]) -> int:
@@ -127,7 +159,9 @@ def run(arguments: list[str]) -> int:
     completion_init()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a reason in a policy may be in letters that the terminal does not have
+            stream.reconfigure(
+                errors="replace"
+            )  # a reason in a policy may be in letters that the terminal does not have
     try:
         code = get_command(app).main(args=arguments, prog_name=PROGRAM, standalone_mode=False)
     except typer.TyperException as exc:
@@ -138,7 +172,8 @@ def run(arguments: list[str]) -> int:
         complain(str(exc))
         return EXIT_OF[type(exc)]
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone; the interpreter would complain at its end
+        # whoever read our output has gone; the interpreter would complain at its end
+        sys.stderr.close()
     else:
         return int(code or Exit.ACCEPTED)
     return Exit.MISTAKE

@@ -1,7 +1,7 @@
 """Verify many documents at one time and on all cores, and show a table of verdicts with a summary.
 
-Names of files and a policy come in, outcomes go out in the order of the names. Never: a verdict that depends on how many
-processes there are; every process has the same policy and the same time.
+Names of files and a policy come in, outcomes go out in the order of the names. Never: a verdict
+that depends on how many processes there are; every process has the same policy and the same time.
 """
 
 import glob
@@ -47,7 +47,7 @@ def find_documents(names: Iterable[str]) -> list[str]:
         if Path(name).is_dir():
             files = [str(path) for path in sorted(Path(name).iterdir()) if path.is_file()]
         elif glob.has_magic(name) and not Path(name).exists():
-            files = sorted(path for path in glob.glob(name, recursive=True) if Path(path).is_file())  # noqa: PTH207 - absolute too
+            files = sorted(path for path in glob.glob(name, recursive=True) if Path(path).is_file())
         else:
             files = [name]
         if not files:
@@ -75,7 +75,9 @@ def outcomes(names: list[str], call: Call) -> Generator[Iterator[Outcome]]:
     """Give the outcomes one after the other, in the order of `names`."""
     work = partial(decide_file, call=call)
     cores = available_cores()
-    if len(names) < MIN_FOR_PROCESSES or cores == 1 or STANDARD_INPUT in names:  # only this process has the standard input
+    if (
+        len(names) < MIN_FOR_PROCESSES or cores == 1 or STANDARD_INPUT in names
+    ):  # only this process has the standard input
         yield map(work, names)
         return
     # "spawn": a fork of a process with threads, such as the progress bar's, can hang.

@@ -1,7 +1,8 @@
 """Compare two policies rule by rule, and say which documents would change verdict.
 
-Two policies come in, findings go out. Each rule is looked at by itself: "stricter" means that there are documents which the
-old rule lets pass and the new one doesn't, "looser" the reverse. Never: a difference that is only in the words.
+Two policies come in, findings go out. Each rule is looked at by itself: "stricter" means that there
+are documents which the old rule lets pass and the new one doesn't, "looser" the reverse. Never: a
+difference that is only in the words.
 """
 
 from dataclasses import dataclass
@@ -35,7 +36,9 @@ class Difference:
     @property
     def word(self) -> str:
         """Return the change in one word or three."""
-        words = [word for word, found in (("stricter", self.stricter), ("looser", self.looser)) if found]
+        words = [
+            word for word, found in (("stricter", self.stricter), ("looser", self.looser)) if found
+        ]
         return " and ".join(words) or "same"
 
 
@@ -53,7 +56,9 @@ def compare(old: Policy, new: Policy) -> tuple[Difference, ...]:
 
 def same_verdicts_other_words(old: Policy, new: Policy) -> bool:
     """Say whether labels or reasons changed, which no verdict depends on."""
-    return waivers(old) != waivers(new) or [*map(name_of_set, old.measurements)] != [*map(name_of_set, new.measurements)]
+    return waivers(old) != waivers(new) or [*map(name_of_set, old.measurements)] != [
+        *map(name_of_set, new.measurements)
+    ]
 
 
 def _compare_anchors(old: Policy, new: Policy) -> Difference:
@@ -88,7 +93,11 @@ def compare_freshness(old: Freshness, new: Freshness) -> Difference:
     stricter: list[str] = []
     looser: list[str] = []
     if isinstance(old, FreshNonce) != isinstance(new, FreshNonce):
-        changed, text = (stricter, "a nonce is asked for") if isinstance(new, FreshNonce) else (looser, "no nonce is asked for")
+        changed, text = (
+            (stricter, "a nonce is asked for")
+            if isinstance(new, FreshNonce)
+            else (looser, "no nonce is asked for")
+        )
         changed.append(text)
     for word, before, after in (
         ("older", old.max_age, new.max_age),
@@ -104,8 +113,8 @@ def compare_freshness(old: Freshness, new: Freshness) -> Difference:
 def covers_set(wide: Measurements, narrow: Measurements) -> bool:
     """Say whether every document that matches `narrow` matches `wide`.
 
-    A PCR has 2 to the power of 384 values, so no union of pinned sets covers a set that leaves the PCR open: looking at two
-    sets at a time is enough.
+    A PCR has 2 to the power of 384 values, so no union of pinned sets covers a set that leaves the
+    PCR open: looking at two sets at a time is enough.
     """
     if KIND_OF_SET[type(wide)] is not KIND_OF_SET[type(narrow)]:
         return False
@@ -130,8 +139,14 @@ def compare_sets(old: tuple[Measurements, ...], new: tuple[Measurements, ...]) -
     added = _uncovered(new, old)
     return Difference(
         "measurements",
-        tuple(f"documents of {name_of_set(found)} are refused{_pcr_words(found, new)}" for found in gone),
-        tuple(f"documents of {name_of_set(found)} are believed{_pcr_words(found, old)}" for found in added),
+        tuple(
+            f"documents of {name_of_set(found)} are refused{_pcr_words(found, new)}"
+            for found in gone
+        ),
+        tuple(
+            f"documents of {name_of_set(found)} are believed{_pcr_words(found, old)}"
+            for found in added
+        ),
     )
 
 
@@ -146,6 +161,10 @@ def _pcr_words(found: Measurements, others: tuple[Measurements, ...]) -> str:
     for other in others:
         if isinstance(other, type(found)) and other.label == found.label:
             mine, theirs = _pinned(found), _pinned(other)
-            names = ", ".join(f"PCR{index}" for index in sorted(mine.keys() | theirs) if mine.get(index) != theirs.get(index))
+            names = ", ".join(
+                f"PCR{index}"
+                for index in sorted(mine.keys() | theirs)
+                if mine.get(index) != theirs.get(index)
+            )
             return f", {names} changed"
     return ""

@@ -1,6 +1,7 @@
 """Explain one reason, or list all.
 
-The name of a reason comes in, lines go out. Never: a name that does not exist explained as another one.
+The name of a reason comes in, lines go out. Never: a name that does not exist explained as another
+one.
 """
 
 from difflib import get_close_matches
@@ -33,7 +34,10 @@ def explain_one(name: str, console: Console) -> None:
     if name not in set(Reason):
         near = get_close_matches(name, [str(reason) for reason in Reason], n=1)
         raise PolicyError(
-            "explain", f"no such reason; did you mean {near[0]}?" if near else "no such reason; without one, all are listed"
+            "explain",
+            f"no such reason; did you mean {near[0]}?"
+            if near
+            else "no such reason; without one, all are listed",
         )
     reason = Reason(name)
     error = type(refused(reason, ""))

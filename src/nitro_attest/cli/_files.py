@@ -1,7 +1,7 @@
 """Read what the command line is given: documents in three forms, nonces and times.
 
-Names and texts of the caller come in, bytes and values go out, or a `PolicyError`. Never: more of a file than is needed to
-refuse it.
+Names and texts of the caller come in, bytes and values go out, or a `PolicyError`. Never: more of a
+file than is needed to refuse it.
 """
 
 import re
@@ -45,7 +45,9 @@ def read_bytes(name: str, limit: int) -> bytes:
         with Path(name).open("rb") as file:
             return file.read(limit)
     except (OSError, ValueError) as exc:  # ValueError: a NUL in the name
-        problem = exc.strerror if isinstance(exc, OSError) and exc.strerror else "not a name of a file"
+        problem = (
+            exc.strerror if isinstance(exc, OSError) and exc.strerror else "not a name of a file"
+        )
         raise PolicyError(safe(name), f"cannot be read: {problem}") from exc
 
 
@@ -83,7 +85,9 @@ def read_nonce(digits: str | None, file: str | None) -> bytes | None:
     if digits is None:
         return None
     if not _HEX.fullmatch(digits.encode("utf-8", "replace")):
-        raise PolicyError("--nonce", "expected hex digits, two for each byte; for raw bytes use --nonce-file")
+        raise PolicyError(
+            "--nonce", "expected hex digits, two for each byte; for raw bytes use --nonce-file"
+        )
     return bytes.fromhex(digits)
 
 

@@ -1,6 +1,7 @@
 """Show what a document says about itself, without a word on whether it is true.
 
-An unverified document and a time come in, lines or JSON go out. Never: anything that looks like a verdict.
+An unverified document and a time come in, lines or JSON go out. Never: anything that looks like a
+verdict.
 """
 
 import hashlib
@@ -17,12 +18,12 @@ from rich.table import Column, Table
 from rich.text import Text
 from rich.tree import Tree
 
-from nitro_attest import pcr
 from nitro_attest.cli._lines import at, digest_lines, safe, span
 from nitro_attest.cli._terminal import BAD, FAINT, WARN
 from nitro_attest.document import PCR_BYTES, DocumentKind, UnverifiedDocument
 from nitro_attest.errors import PolicyError
 from nitro_attest.measurements import DEBUG_PCRS
+from nitro_attest.reference_values import pcr
 from nitro_attest.roots import AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1
 
 _ZERO: Final = bytes(PCR_BYTES)
@@ -41,7 +42,10 @@ NAMES: Final = {
     },
     DocumentKind.NITRO_TPM: {4: "boot manager", 7: "Secure Boot", 12: "command line"},
 }
-KINDS: Final = {DocumentKind.ENCLAVE: "Nitro Enclave", DocumentKind.NITRO_TPM: "EC2 instance with NitroTPM"}
+KINDS: Final = {
+    DocumentKind.ENCLAVE: "Nitro Enclave",
+    DocumentKind.NITRO_TPM: "EC2 instance with NitroTPM",
+}
 _ROOTS: Final = frozenset({AWS_NITRO_ROOT_G1.certificate, AWS_US_GOV_NITRO_ROOT_G1.certificate})
 
 
@@ -55,7 +59,9 @@ class _ShownCertificate:
     not_after: datetime | None
 
 
-def show(document: UnverifiedDocument, name: str, size: int, now: datetime, console: Console) -> None:
+def show(
+    document: UnverifiedDocument, name: str, size: int, now: datetime, console: Console
+) -> None:
     """Draw the whole document."""
     warning = Text(justify="center")
     warning.append("NOTHING HERE WAS VERIFIED", style=BAD)
@@ -92,7 +98,9 @@ def to_json(document: UnverifiedDocument, now: datetime) -> str:
                 "not_before": certificate.not_before and certificate.not_before.isoformat(),
                 "not_after": certificate.not_after and certificate.not_after.isoformat(),
             }
-            for der, certificate in ((der, _read(der)) for der in (*document.cabundle, document.certificate))
+            for der, certificate in (
+                (der, _read(der)) for der in (*document.cabundle, document.certificate)
+            )
         ],
     }
     return json.dumps(shown)
@@ -115,7 +123,9 @@ def _head(document: UnverifiedDocument, name: str, size: int, now: datetime) -> 
     table.add_row("module", safe(document.module_id))
     table.add_row("made", f"{made} UTC, {when}")
     if debug_pcrs(document):
-        table.add_row("mode", Text("DEBUG: its console can be read, its code is not measured", style=BAD))
+        table.add_row(
+            "mode", Text("DEBUG: its console can be read, its code is not measured", style=BAD)
+        )
     return table
 
 
@@ -137,9 +147,17 @@ def _pcr_table(document: UnverifiedDocument) -> Table:
 
 def _digest(document: UnverifiedDocument, index: int, value: bytes) -> Text:
     if value == _ZERO:
-        return Text("zero: DEBUG MODE", style=BAD) if index in debug_pcrs(document) else Text("zero", style=WARN)
+        return (
+            Text("zero: DEBUG MODE", style=BAD)
+            if index in debug_pcrs(document)
+            else Text("zero", style=WARN)
+        )
     text = Text("\n".join(digest_lines(value.hex())))
-    if document.kind is DocumentKind.ENCLAVE and index == 4 and value == _pcr4_of(document.instance_id):  # noqa: PLR2004 - PCR4
+    if (
+        document.kind is DocumentKind.ENCLAVE
+        and index == 4
+        and value == _pcr4_of(document.instance_id)
+    ):
         text.append(f"\nthe PCR4 of {safe(document.instance_id)}", style=FAINT)
     return text
 
@@ -164,7 +182,11 @@ def _ranges(indexes: list[int]) -> str:
 
 def _field_table(document: UnverifiedDocument) -> Table:
     table = Table.grid(padding=(0, 2))
-    fields = {"public_key": document.public_key, "user_data": document.user_data, "nonce": document.nonce}
+    fields = {
+        "public_key": document.public_key,
+        "user_data": document.user_data,
+        "nonce": document.nonce,
+    }
     for name, value in fields.items():
         table.add_row(name, *_field(value))
     for name in document.unknown_fields:
@@ -188,7 +210,9 @@ def _chain(document: UnverifiedDocument, now: datetime, console: Console) -> Tre
     root, *others = (*document.cabundle, document.certificate)
     lines = _certificate_lines(_read(root), now, blocks)
     known = root in _ROOTS
-    lines[0].append(", a root of AWS" if known else ", NOT A ROOT OF AWS", style=FAINT if known else BAD)
+    lines[0].append(
+        ", a root of AWS" if known else ", NOT A ROOT OF AWS", style=FAINT if known else BAD
+    )
     tree = branch = Tree(Group(*lines), guide_style=FAINT)
     for der in others:
         branch = branch.add(Group(*_certificate_lines(_read(der), now, blocks)))
@@ -198,15 +222,22 @@ def _chain(document: UnverifiedDocument, now: datetime, console: Console) -> Tre
 def _read(der: bytes) -> _ShownCertificate:
     try:
         certificate = x509.load_der_x509_certificate(der)
-        names = [str(name.value) for name in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+        names = [
+            str(name.value)
+            for name in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        ]
         return _ShownCertificate(
-            safe(", ".join(names), 64) or "(no common name)", certificate.not_valid_before_utc, certificate.not_valid_after_utc
+            safe(", ".join(names), 64) or "(no common name)",
+            certificate.not_valid_before_utc,
+            certificate.not_valid_after_utc,
         )
     except (ValueError, TypeError, x509.InvalidVersion):
         return _ShownCertificate("(a certificate that cannot be read)", None, None)
 
 
-def _certificate_lines(certificate: _ShownCertificate, now: datetime, blocks: tuple[str, str]) -> list[Text]:
+def _certificate_lines(
+    certificate: _ShownCertificate, now: datetime, blocks: tuple[str, str]
+) -> list[Text]:
     """Return the name, and below it a bar of the time that has passed with its state in words."""
     begin, end = certificate.not_before, certificate.not_after
     if begin is None or end is None:

@@ -1,6 +1,7 @@
 """Write text that is safe to show, times, digests and one-line errors, without a terminal library.
 
-Values come in, lines go out. Never: a control character or any other raw text of a document or a file name.
+Values come in, lines go out. Never: a control character or any other raw text of a document or a
+file name.
 """
 
 import sys
@@ -13,7 +14,9 @@ HALF_DIGEST: Final = 48  # hex digits on one line of 80 columns
 
 def safe(text: str, limit: int = 200) -> str:
     """Return text of a document or a file name as printable ASCII, cut at `limit`."""
-    shown = "".join(character if " " <= character <= "~" else "?" for character in text[: limit + 1])
+    shown = "".join(
+        character if " " <= character <= "~" else "?" for character in text[: limit + 1]
+    )
     return shown if len(shown) <= limit else f"{shown[: limit - 3]}..."
 
 

@@ -1,7 +1,8 @@
 """Make a policy from reference values and the decisions given on the command line; what is undecided is an error.
 
-The output of a build tool or a KMS key policy and decisions come in, a `Policy` and remarks go out. Never: a decision that
-nobody took; the one exception is the strictest freshness, a nonce and five minutes.
+The output of a build tool or a KMS key policy and decisions come in, a `Policy` and remarks go out.
+Never: a decision that nobody took; the one exception is the strictest freshness, a nonce and five
+minutes.
 """
 
 import hashlib
@@ -15,15 +16,23 @@ from typing import Any, Final, final
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from nitro_attest import pcr
 from nitro_attest.cli._files import read_bytes, read_text
 from nitro_attest.cli._lines import safe
 from nitro_attest.errors import PolicyError
 from nitro_attest.measurements import Measurements, NotChecked, Sha384
-from nitro_attest.policy import Absent, Equals, FieldRule, Freshness, FreshNonce, Policy, Present, TimestampOnly
+from nitro_attest.policy import (
+    Absent,
+    Equals,
+    FieldRule,
+    Freshness,
+    FreshNonce,
+    Policy,
+    Present,
+    TimestampOnly,
+)
 from nitro_attest.policy_file import NAMED_ANCHORS, read_duration
+from nitro_attest.reference_values import kms, nitro_cli, nitro_tpm, pcr
 from nitro_attest.roots import TrustAnchor
-from nitro_attest.sources import kms, nitro_cli, nitro_tpm
 
 _ENCLAVE_FIELDS: Final = {
     0: "pcr0_image",
@@ -81,12 +90,15 @@ def from_nitro_tpm(file: str, decisions: Decisions) -> Policy:
     """Return the policy for an attestable AMI.
 
     Raises:
-        PolicyError: The file is not nitro-tpm-pcr-compute's, or a decision is missing or contradicts it.
+        PolicyError: The file is not nitro-tpm-pcr-compute's, or a decision is missing or
+            contradicts it.
 
     """
     build, source = read_text(file), safe(file)
     named, others = _split(_pcr_rules(decisions), _NITRO_TPM_FIELDS)
-    _check_decided(decisions, _NITRO_TPM_FIELDS, {*named, *nitro_tpm.read_pcrs(build, source=source)})
+    _check_decided(
+        decisions, _NITRO_TPM_FIELDS, {*named, *nitro_tpm.read_pcrs(build, source=source)}
+    )
     rules: dict[str, Any] = {_NITRO_TPM_FIELDS[index]: rule for index, rule in named.items()}
     found = nitro_tpm.nitro_tpm_measurements(build, label=_label(decisions), source=source, **rules)
     return _policy((replace(found, other_pcrs=others),), decisions)
@@ -140,7 +152,10 @@ def _pcr_rules(decisions: Decisions) -> dict[int, Sha384 | NotChecked]:
 def _pair(text: str, option: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not value:
-        raise PolicyError(option, f"expected NAME=VALUE, such as {option} pcr4={'zero' if option == '--pin' else 'WHY'}")
+        raise PolicyError(
+            option,
+            f"expected NAME=VALUE, such as {option} pcr4={'zero' if option == '--pin' else 'WHY'}",
+        )
     return name, value
 
 
@@ -172,9 +187,15 @@ def _split(
     return {index: rule for index, rule in rules.items() if index in fields}, tuple(others)
 
 
-def _check_decided(decisions: Decisions, fields: Mapping[int, str], decided: AbstractSet[int]) -> None:
+def _check_decided(
+    decisions: Decisions, fields: Mapping[int, str], decided: AbstractSet[int]
+) -> None:
     """Name all that is undecided, of PCRs and other fields, in one error."""
-    missing = [_HINTS.get(fields[index], f"--pin or --waive pcr{index}") for index in fields if index not in decided]
+    missing = [
+        _HINTS.get(fields[index], f"--pin or --waive pcr{index}")
+        for index in fields
+        if index not in decided
+    ]
     missing += _undecided_fields(decisions)
     if missing:
         raise PolicyError("undecided", "; ".join(missing))
@@ -213,7 +234,9 @@ def _freshness(decisions: Decisions) -> Freshness:
     max_clock_skew = read_duration(decisions.max_clock_skew, "--max-clock-skew")
     if decisions.timestamp_only is None:
         return FreshNonce(max_age=max_age, max_clock_skew=max_clock_skew)
-    return TimestampOnly(because=decisions.timestamp_only, max_age=max_age, max_clock_skew=max_clock_skew)
+    return TimestampOnly(
+        because=decisions.timestamp_only, max_age=max_age, max_clock_skew=max_clock_skew
+    )
 
 
 def _field(name: str, text: str | None, waived: Mapping[str, NotChecked]) -> FieldRule:
@@ -227,7 +250,9 @@ def _field(name: str, text: str | None, waived: Mapping[str, NotChecked]) -> Fie
     try:
         return Equals(bytes.fromhex(text))
     except ValueError as exc:  # PolicyError is one: too many bytes
-        raise PolicyError(option, "expected present, absent, or the hex digits of at most 1024 bytes") from exc
+        raise PolicyError(
+            option, "expected present, absent, or the hex digits of at most 1024 bytes"
+        ) from exc
 
 
 def _read_anchor(text: str) -> TrustAnchor:
@@ -247,5 +272,11 @@ def _read_anchor(text: str) -> TrustAnchor:
             certificate = x509.load_der_x509_certificate(data).public_bytes(Encoding.DER)
     except (ValueError, x509.InvalidVersion) as exc:
         expected = " or ".join(NAMED_ANCHORS)
-        raise PolicyError("--trust-anchor", f"expected {expected}, or a file with one certificate as PEM or DER") from exc
-    return TrustAnchor(name=safe(Path(text).stem, 60), certificate=certificate, sha256=hashlib.sha256(certificate).hexdigest())
+        raise PolicyError(
+            "--trust-anchor", f"expected {expected}, or a file with one certificate as PEM or DER"
+        ) from exc
+    return TrustAnchor(
+        name=safe(Path(text).stem, 60),
+        certificate=certificate,
+        sha256=hashlib.sha256(certificate).hexdigest(),
+    )

@@ -1,7 +1,7 @@
 """Verify one document and keep the outcome as plain values, fit to be sent between processes.
 
-Bytes, a policy and the call's values come in, an `Outcome` goes out. Never: anything of the terminal; worker processes import
-this module and the core alone.
+Bytes, a policy and the call's values come in, an `Outcome` goes out. Never: anything of the
+terminal; worker processes import this module and the core alone.
 """
 
 import json
@@ -80,7 +80,12 @@ def to_json(outcome: Outcome) -> str:
     if outcome.problem is not None:
         return json.dumps({**head, "verdict": "unread", "problem": outcome.problem})
     failures = [
-        {"reason": str(it.reason), "subject": it.subject, "expected": it.expected, "actual": it.actual}
+        {
+            "reason": str(it.reason),
+            "subject": it.subject,
+            "expected": it.expected,
+            "actual": it.actual,
+        }
         for it in outcome.failures
     ]
     return json.dumps({**head, "verdict": "refused", "error": outcome.error, "failures": failures})

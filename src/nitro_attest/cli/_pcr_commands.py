@@ -1,22 +1,27 @@
 """Declare the commands that compute PCR values.
 
-A role, an instance or a certificate comes in, 96 hex digits go out. Never: anything else on the standard output, so that it
-can be used in a script.
+A role, an instance or a certificate comes in, 96 hex digits go out. Never: anything else on the
+standard output, so that it can be used in a script.
 """
 
 from typing import Annotated
 
 import typer
 
-from nitro_attest import pcr
 from nitro_attest.cli._files import read_bytes
+from nitro_attest.reference_values import pcr
 
 app = typer.Typer(help="Compute PCR3, PCR4 and PCR8 of an enclave.", no_args_is_help=True)
 
 
 @app.command()
 def role(
-    arn: Annotated[str, typer.Argument(metavar="ARN", help="ARN of the parent instance's IAM role.", show_default=False)],
+    arn: Annotated[
+        str,
+        typer.Argument(
+            metavar="ARN", help="ARN of the parent instance's IAM role.", show_default=False
+        ),
+    ],
 ) -> None:
     """Print PCR3 of an enclave: the parent instance's IAM role."""
     typer.echo(pcr.iam_role(arn).hex())
@@ -24,7 +29,9 @@ def role(
 
 @app.command()
 def instance(
-    identifier: Annotated[str, typer.Argument(metavar="ID", help="Such as i-0123456789abcdef0.", show_default=False)],
+    identifier: Annotated[
+        str, typer.Argument(metavar="ID", help="Such as i-0123456789abcdef0.", show_default=False)
+    ],
 ) -> None:
     """Print PCR4 of an enclave: the parent instance."""
     typer.echo(pcr.instance_id(identifier).hex())
@@ -32,7 +39,9 @@ def instance(
 
 @app.command()
 def certificate(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The certificate, PEM or DER.", show_default=False)],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="The certificate, PEM or DER.", show_default=False)
+    ],
 ) -> None:
     """Print PCR8 of an enclave: the certificate its image was signed with."""
     typer.echo(pcr.signing_certificate(read_bytes(file, pcr.MAX_CERTIFICATE_BYTES + 1)).hex())

@@ -16,11 +16,13 @@ from nitro_attest.cli._lines import complain, safe
 from nitro_attest.cli._terminal import BAD, FAINT, GOOD, WARN, console
 from nitro_attest.errors import PolicyError
 from nitro_attest.policy_file import policy_to_json, policy_to_toml, read_policy
-from nitro_attest.sources import kms
+from nitro_attest.reference_values import kms
 
 app = typer.Typer(help="Make, show, check and compare policy files.", no_args_is_help=True)
 
-File = Annotated[str, typer.Argument(metavar="FILE", help="Policy file, .toml or .json.", show_default=False)]
+File = Annotated[
+    str, typer.Argument(metavar="FILE", help="Policy file, .toml or .json.", show_default=False)
+]
 
 
 def _source(name: str, what: str) -> object:
@@ -28,31 +30,64 @@ def _source(name: str, what: str) -> object:
 
 
 @app.command()
-def new(  # noqa: PLR0913, PLR0917 - each option is one decision
-    from_nitro_cli: Annotated[str | None, _source("--from-nitro-cli", "JSON of nitro-cli build-enclave, describe-eif.")] = None,
-    from_nitro_tpm: Annotated[str | None, _source("--from-nitro-tpm", "JSON of nitro-tpm-pcr-compute.")] = None,
-    from_kms: Annotated[str | None, _source("--from-kms", "KMS key policy.")] = None,
-    label: Annotated[str | None, typer.Option(help="Name of the build.", show_default=False)] = None,
-    role: Annotated[str | None, typer.Option(metavar="ARN", help="Pin PCR3 to an IAM role.", show_default=False)] = None,
-    instance: Annotated[str | None, typer.Option(metavar="ID", help="Pin PCR4 to an instance.", show_default=False)] = None,
-    certificate: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Pin PCR8 to a signing certificate.", show_default=False)
+def new(
+    from_nitro_cli: Annotated[
+        str | None, _source("--from-nitro-cli", "JSON of nitro-cli build-enclave, describe-eif.")
     ] = None,
-    pin: Annotated[list[str] | None, typer.Option(metavar="PCR=HEX", help="Pin a PCR, such as pcr8=zero.")] = None,
-    waive: Annotated[list[str] | None, typer.Option(metavar="NAME=WHY", help="Leave a check out, such as pcr4=WHY.")] = None,
-    public_key: Annotated[str | None, typer.Option(metavar="RULE", help="present, absent, or hex digits.")] = None,
-    user_data: Annotated[str | None, typer.Option(metavar="RULE", help="present, absent, or hex digits.")] = None,
-    timestamp_only: Annotated[str | None, typer.Option(metavar="WHY", help="Ask for no nonce.", show_default=False)] = None,
+    from_nitro_tpm: Annotated[
+        str | None, _source("--from-nitro-tpm", "JSON of nitro-tpm-pcr-compute.")
+    ] = None,
+    from_kms: Annotated[str | None, _source("--from-kms", "KMS key policy.")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Name of the build.", show_default=False)
+    ] = None,
+    role: Annotated[
+        str | None, typer.Option(metavar="ARN", help="Pin PCR3 to an IAM role.", show_default=False)
+    ] = None,
+    instance: Annotated[
+        str | None, typer.Option(metavar="ID", help="Pin PCR4 to an instance.", show_default=False)
+    ] = None,
+    certificate: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Pin PCR8 to a signing certificate.", show_default=False),
+    ] = None,
+    pin: Annotated[
+        list[str] | None, typer.Option(metavar="PCR=HEX", help="Pin a PCR, such as pcr8=zero.")
+    ] = None,
+    waive: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=WHY", help="Leave a check out, such as pcr4=WHY."),
+    ] = None,
+    public_key: Annotated[
+        str | None, typer.Option(metavar="RULE", help="present, absent, or hex digits.")
+    ] = None,
+    user_data: Annotated[
+        str | None, typer.Option(metavar="RULE", help="present, absent, or hex digits.")
+    ] = None,
+    timestamp_only: Annotated[
+        str | None, typer.Option(metavar="WHY", help="Ask for no nonce.", show_default=False)
+    ] = None,
     max_age: Annotated[str, typer.Option(metavar="SPAN", help="How old a document may be.")] = "5m",
-    max_clock_skew: Annotated[str, typer.Option(metavar="SPAN", help="How far ahead its clock may be.")] = "30s",
-    trust_anchor: Annotated[str, typer.Option(metavar="ROOT", help="Name of a root, or file with one.")] = "AWS_NITRO_ROOT_G1",
+    max_clock_skew: Annotated[
+        str, typer.Option(metavar="SPAN", help="How far ahead its clock may be.")
+    ] = "30s",
+    trust_anchor: Annotated[
+        str, typer.Option(metavar="ROOT", help="Name of a root, or file with one.")
+    ] = "AWS_NITRO_ROOT_G1",
     output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write here, .toml or .json, instead of the terminal.")
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write here, .toml or .json, instead of the terminal.",
+        ),
     ] = None,
 ) -> None:
     """Make a policy from a build or a KMS key policy.
 
-    Every decision that is not in it is an option; what is undecided is an error that names the options.
+    Every decision that is not in it is an option; what is undecided is an error that names the
+    options.
     """
     decisions = _new_policy.Decisions(
         label=label,
@@ -78,7 +113,9 @@ def new(  # noqa: PLR0913, PLR0917 - each option is one decision
             policy, remarks = _new_policy.from_kms(file, decisions)
         case _:
             command = "policy new"
-            raise PolicyError(command, "expected one of --from-nitro-cli, --from-nitro-tpm and --from-kms")
+            raise PolicyError(
+                command, "expected one of --from-nitro-cli, --from-nitro-tpm and --from-kms"
+            )
     for remark in remarks:
         complain(f"remark: {remark}")
     if output is None:
@@ -86,7 +123,12 @@ def new(  # noqa: PLR0913, PLR0917 - each option is one decision
         return
     if not output.endswith((".toml", ".json")):
         raise PolicyError("--output", "expected a name that ends in .toml or .json")
-    _write(output, policy_to_json(policy) if output.endswith(".json") else policy_to_toml(policy, remarks=remarks))
+    _write(
+        output,
+        policy_to_json(policy)
+        if output.endswith(".json")
+        else policy_to_toml(policy, remarks=remarks),
+    )
 
 
 @app.command()
@@ -100,7 +142,9 @@ def check(file: File) -> None:
     """Check that a file states a policy."""
     policy = read_policy(Path(file))
     left_out = len(_words.waivers(policy))
-    typer.echo(f"{safe(file)}: a policy with {len(policy.measurements)} set(s) of measurements, {left_out} check(s) left out")
+    typer.echo(
+        f"{safe(file)}: a policy with {len(policy.measurements)} set(s) of measurements, {left_out} check(s) left out"
+    )
 
 
 @app.command()
@@ -114,12 +158,20 @@ def diff(
     table = Table.grid(padding=(0, 2))
     styles = {"same": FAINT, "stricter": GOOD, "looser": BAD}
     for difference in differences:
-        lines = [Text(f"- {line}") for line in difference.stricter] + [Text(f"+ {line}") for line in difference.looser]
-        table.add_row(difference.rule, Text(difference.word, style=styles.get(difference.word, WARN)), Text("\n").join(lines))
+        lines = [Text(f"- {line}") for line in difference.stricter] + [
+            Text(f"+ {line}") for line in difference.looser
+        ]
+        table.add_row(
+            difference.rule,
+            Text(difference.word, style=styles.get(difference.word, WARN)),
+            Text("\n").join(lines),
+        )
     out = console()
     out.print(table)
     if any(difference.stricter or difference.looser for difference in differences):
-        out.print("\n- refused from now on, + believed from now on, as far as the other rules are met.")
+        out.print(
+            "\n- refused from now on, + believed from now on, as far as the other rules are met."
+        )
     else:
         words = "; labels or reasons changed" if same_verdicts_other_words(before, after) else ""
         out.print(f"\nNo document changes verdict{words}.")
@@ -143,5 +195,7 @@ def _write(name: str, text: str) -> None:
         with Path(name).open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except (OSError, ValueError) as exc:
-        problem = exc.strerror if isinstance(exc, OSError) and exc.strerror else "not a name of a file"
+        problem = (
+            exc.strerror if isinstance(exc, OSError) and exc.strerror else "not a name of a file"
+        )
         raise PolicyError(safe(name), f"cannot be written: {problem}") from exc

@@ -20,7 +20,8 @@ from nitro_attest.errors import Failure
 from nitro_attest.policy import Policy
 from nitro_attest.result import Waiver
 
-# Step, the reasons that end it, the beginnings of the waivers that touch it, and the word for a step that one touched.
+# Step, the reasons that end it, the beginnings of the waivers that touch it, and the word for a
+# step that one touched.
 _STEPS: Final = (
     ("document", ("cose.", "cbor.", "document."), ("unknown_fields",), "passed in part"),
     ("certificates", ("chain.",), (), ""),
@@ -43,10 +44,14 @@ def show(outcome: Outcome, policy: Policy, console: Console) -> None:
     if outcome.result is not None:
         result = outcome.result
         console.print(verdict("ACCEPTED", GOOD), safe(result.claims.module_id))
-        console.print(f"\nIt matches {name_of_set(result.matched)}; decide anew after {at(result.valid_until)}.")
+        console.print(
+            f"\nIt matches {name_of_set(result.matched)}; decide anew after {at(result.valid_until)}."
+        )
         _show_waivers("Not checked, as the policy says:", result.not_checked, console)
         return
-    console.print(verdict("REFUSED", BAD), ", ".join(dict.fromkeys(str(it.reason) for it in outcome.failures)))
+    console.print(
+        verdict("REFUSED", BAD), ", ".join(dict.fromkeys(str(it.reason) for it in outcome.failures))
+    )
     for failure in outcome.failures:
         console.print()
         _show_failure(failure, console)
@@ -59,8 +64,14 @@ def show(outcome: Outcome, policy: Policy, console: Console) -> None:
 def _steps(outcome: Outcome, policy: Policy) -> Table:
     table = Table.grid(padding=(0, 2))
     reasons = [str(failure.reason) for failure in outcome.failures]
-    waived = [waiver.subject for waiver in (outcome.result.not_checked if outcome.result else waivers(policy))]
-    failed_at = next((place for place, (_, ends, _, _) in enumerate(_STEPS) if _any_begins(reasons, ends)), len(_STEPS))
+    waived = [
+        waiver.subject
+        for waiver in (outcome.result.not_checked if outcome.result else waivers(policy))
+    ]
+    failed_at = next(
+        (place for place, (_, ends, _, _) in enumerate(_STEPS) if _any_begins(reasons, ends)),
+        len(_STEPS),
+    )
     for place, (name, ends, beginnings, in_part) in enumerate(_STEPS):
         if _any_begins(reasons, ends):
             word = Text("FAILED", style=BAD)
@@ -85,7 +96,11 @@ def _show_failure(failure: Failure, console: Console) -> None:
     title.append(f"  {failure.subject}")
     expected, actual = failure.expected, failure.actual
     if expected and actual and _HEX.fullmatch(expected) and len(expected) == len(actual):
-        different = [place for place, pair in enumerate(zip(expected, actual, strict=True)) if pair[0] != pair[1]]
+        different = [
+            place
+            for place, pair in enumerate(zip(expected, actual, strict=True))
+            if pair[0] != pair[1]
+        ]
         console.print(title)
         console.print(_side_by_side(expected, actual, different))
         return

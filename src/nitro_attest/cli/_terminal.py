@@ -1,6 +1,7 @@
 """Make the consoles that results and errors are written to, and name the few styles there are.
 
-Nothing comes in, consoles go out. Never: markup or emoji in what they print; what they print is text.
+Nothing comes in, consoles go out. Never: markup or emoji in what they print; what they print is
+text.
 """
 
 from typing import Final

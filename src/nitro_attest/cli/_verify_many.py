@@ -1,6 +1,7 @@
 """Show the verdicts on many documents: a table with a summary, or JSON Lines.
 
-Names and what is the same for all come in, lines and the highest exit code go out. Never: a document that is not in the count.
+Names and what is the same for all come in, lines and the highest exit code go out. Never: a
+document that is not in the count.
 """
 
 from collections import Counter
@@ -50,7 +51,12 @@ def _with_progress(found: Iterable[Outcome], total: int) -> Iterator[Outcome]:
         yield from found
         return
     with Progress(
-        "verifying", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=terminal, transient=True
+        "verifying",
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=terminal,
+        transient=True,
     ) as bar:
         yield from bar.track(found, total=total)
 
@@ -62,7 +68,11 @@ def _show_table(found: list[Outcome], to: Console) -> Exit:
         word = _WORD.get(outcome.exit_code, "REFUSED")
         reason = reason_of(outcome)
         counts[f"{word} {reason}".strip()] += 1
-        table.add_row(Text(word, style=GOOD if outcome.exit_code is Exit.ACCEPTED else BAD), safe(outcome.name), reason)
+        table.add_row(
+            Text(word, style=GOOD if outcome.exit_code is Exit.ACCEPTED else BAD),
+            safe(outcome.name),
+            reason,
+        )
     to.print(table)
     to.print(f"\n{len(found)} documents")
     sums = Table.grid(Column(justify="right"), Column(), padding=(0, 2))

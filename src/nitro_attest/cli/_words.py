@@ -24,7 +24,16 @@ from nitro_attest.measurements import (
     Sha384,
     pcr_rules,
 )
-from nitro_attest.policy import Absent, Equals, FieldRule, Freshness, FreshNonce, Policy, Present, TimestampOnly
+from nitro_attest.policy import (
+    Absent,
+    Equals,
+    FieldRule,
+    Freshness,
+    FreshNonce,
+    Policy,
+    Present,
+    TimestampOnly,
+)
 from nitro_attest.policy_file import write_duration
 from nitro_attest.result import Waiver
 from nitro_attest.roots import AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1, TrustAnchor
@@ -41,7 +50,10 @@ def waivers(policy: Policy) -> tuple[Waiver, ...]:
         match measurements:
             case EnclaveMeasurements() | NitroTpmMeasurements():
                 found.extend(
-                    Waiver(name if len(policy.measurements) == 1 else f"{name} ({measurements.label})", rule.because)
+                    Waiver(
+                        name if len(policy.measurements) == 1 else f"{name} ({measurements.label})",
+                        rule.because,
+                    )
                     for _, name, rule in pcr_rules(measurements)
                     if isinstance(rule, NotChecked)
                 )
@@ -49,8 +61,14 @@ def waivers(policy: Policy) -> tuple[Waiver, ...]:
                 found.append(Waiver("measurements", because))
             case _:
                 assert_never(measurements)
-    rules = {"public_key": policy.public_key, "user_data": policy.user_data, "unknown_fields": policy.unknown_fields}
-    found.extend(Waiver(name, rule.because) for name, rule in rules.items() if isinstance(rule, NotChecked))
+    rules = {
+        "public_key": policy.public_key,
+        "user_data": policy.user_data,
+        "unknown_fields": policy.unknown_fields,
+    }
+    found.extend(
+        Waiver(name, rule.because) for name, rule in rules.items() if isinstance(rule, NotChecked)
+    )
     return tuple(found)
 
 
@@ -89,7 +107,12 @@ def show(policy: Policy, console: Console) -> None:
     unknown = "may have" if isinstance(policy.unknown_fields, NotChecked) else "has no"
     demands.add_row("  -", f"it {unknown} fields that AWS does not list")
     count = len(policy.measurements)
-    demands.add_row("  -", "its PCRs match this set" if count == 1 else f"its PCRs match one whole set of these {count}")
+    demands.add_row(
+        "  -",
+        "its PCRs match this set"
+        if count == 1
+        else f"its PCRs match one whole set of these {count}",
+    )
     console.print(demands)
     for measurements in policy.measurements:
         console.print()
@@ -115,7 +138,7 @@ def field_rule(rule: FieldRule) -> str:
         case Absent():
             return "is absent"
         case Equals(value):
-            return f"is exactly {len(value)} bytes: {value[:16].hex()}{'...' if len(value) > 16 else ''}"  # noqa: PLR2004 - a line
+            return f"is exactly {len(value)} bytes: {value[:16].hex()}{'...' if len(value) > 16 else ''}"
         case NotChecked():
             return "is anything, or absent"
     assert_never(rule)
@@ -132,7 +155,12 @@ def _anchor(anchor: TrustAnchor) -> Text:
 
 
 def _show_set(measurements: Measurements, console: Console) -> None:
-    console.print(Text(name_of_set(measurements), style=BAD if isinstance(measurements, DebugEnclave) else "bold"))
+    console.print(
+        Text(
+            name_of_set(measurements),
+            style=BAD if isinstance(measurements, DebugEnclave) else "bold",
+        )
+    )
     if not isinstance(measurements, (EnclaveMeasurements, NitroTpmMeasurements)):
         return
     names = NAMES[KIND_OF_SET[type(measurements)]]

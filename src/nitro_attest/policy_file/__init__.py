@@ -1,7 +1,8 @@
 """Read and write policies as TOML or JSON, so that a reviewer needs no Python (needs the extra `cli`).
 
-A file's text comes in and a `Policy` goes out, or the other way round, without loss. Never: an unknown key, a key given twice,
-a value of another type, or a default for a decision that the file leaves out.
+A file's text comes in and a `Policy` goes out, or the other way round, without loss. Never: an
+unknown key, a key given twice, a value of another type, or a default for a decision that the file
+leaves out.
 """
 
 import json
@@ -36,7 +37,8 @@ def policy_from_toml(text: bytes | str, *, source: str = "policy") -> Policy:
     """Return the policy that a TOML text states; `source` names it in errors.
 
     Raises:
-        PolicyError: `field` holds the source, the line where it is known, and the key path; `problem` what was expected.
+        PolicyError: `field` holds the source, the line where it is known, and the key path;
+            `problem` what was expected.
 
     """
     decoded = _strict_json.decode_text(text, source)
@@ -79,7 +81,11 @@ def read_policy(path: Path) -> Policy:
     except (OSError, ValueError) as exc:  # ValueError: a NUL in the name
         problem = exc.strerror if isinstance(exc, OSError) and exc.strerror else "no such file"
         raise PolicyError(source, f"cannot be read: {problem}") from exc
-    return policy_from_toml(text, source=source) if path.suffix == ".toml" else policy_from_json(text, source=source)
+    return (
+        policy_from_toml(text, source=source)
+        if path.suffix == ".toml"
+        else policy_from_json(text, source=source)
+    )
 
 
 def json_schema() -> dict[str, Any]:

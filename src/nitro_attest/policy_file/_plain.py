@@ -1,6 +1,7 @@
 """Turn a `Policy` into plain tables, texts and numbers, in the order in which a reviewer reads them.
 
-A `Policy` comes in, a dictionary goes out that both writers write. Never: a value that reads back as another one.
+A `Policy` comes in, a dictionary goes out that both writers write. Never: a value that reads back
+as another one.
 """
 
 from base64 import b64encode
@@ -17,11 +18,23 @@ from nitro_attest.measurements import (
     NotChecked,
     Sha384,
 )
-from nitro_attest.policy import Absent, Equals, FieldRule, Freshness, FreshNonce, Policy, Present, TimestampOnly
+from nitro_attest.policy import (
+    Absent,
+    Equals,
+    FieldRule,
+    Freshness,
+    FreshNonce,
+    Policy,
+    Present,
+    TimestampOnly,
+)
 from nitro_attest.roots import AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1, TrustAnchor
 
 VERSION: Final = 1
-NAMED_ANCHORS: Final = {"AWS_NITRO_ROOT_G1": AWS_NITRO_ROOT_G1, "AWS_US_GOV_NITRO_ROOT_G1": AWS_US_GOV_NITRO_ROOT_G1}
+NAMED_ANCHORS: Final = {
+    "AWS_NITRO_ROOT_G1": AWS_NITRO_ROOT_G1,
+    "AWS_US_GOV_NITRO_ROOT_G1": AWS_US_GOV_NITRO_ROOT_G1,
+}
 
 
 def to_table(policy: Policy) -> dict[str, Any]:
@@ -52,7 +65,11 @@ def _anchor(anchor: TrustAnchor) -> str | dict[str, str]:
     for name, pinned in NAMED_ANCHORS.items():
         if anchor == pinned:
             return name
-    return {"name": anchor.name, "sha256": anchor.sha256, "certificate": b64encode(anchor.certificate).decode("ascii")}
+    return {
+        "name": anchor.name,
+        "sha256": anchor.sha256,
+        "certificate": b64encode(anchor.certificate).decode("ascii"),
+    }
 
 
 def _rule(rule: FieldRule | Sha384) -> str | dict[str, str]:
@@ -71,7 +88,10 @@ def _rule(rule: FieldRule | Sha384) -> str | dict[str, str]:
 
 
 def _freshness(rule: Freshness) -> dict[str, str]:
-    window = {"max_age": write_duration(rule.max_age), "max_clock_skew": write_duration(rule.max_clock_skew)}
+    window = {
+        "max_age": write_duration(rule.max_age),
+        "max_clock_skew": write_duration(rule.max_clock_skew),
+    }
     match rule:
         case FreshNonce():
             return {"kind": "fresh_nonce", **window}

@@ -1,6 +1,7 @@
 """Turn the tables of a policy file into a `Policy`.
 
-Plain values from TOML or JSON come in, a `Policy` goes out. Never: an error without the key path it is about.
+Plain values from TOML or JSON come in, a `Policy` goes out. Never: an error without the key path it
+is about.
 """
 
 import binascii
@@ -24,7 +25,16 @@ from nitro_attest.measurements import (
     NotChecked,
     Sha384,
 )
-from nitro_attest.policy import Absent, Equals, FieldRule, Freshness, FreshNonce, Policy, Present, TimestampOnly
+from nitro_attest.policy import (
+    Absent,
+    Equals,
+    FieldRule,
+    Freshness,
+    FreshNonce,
+    Policy,
+    Present,
+    TimestampOnly,
+)
 from nitro_attest.policy_file._plain import NAMED_ANCHORS
 from nitro_attest.policy_file._schema import (
     BASE64,
@@ -64,7 +74,10 @@ def read_table(value: object, place: Place) -> Policy:
         table = PolicyTable.model_validate(value)
     except ValidationError as exc:
         raise _first_error(exc.errors(include_url=False), value, place) from exc
-    sets = tuple(_read_set(entry, place, ("measurements", index)) for index, entry in enumerate(table.measurements))
+    sets = tuple(
+        _read_set(entry, place, ("measurements", index))
+        for index, entry in enumerate(table.measurements)
+    )
     freshness = _at(place, ("freshness",), _read_freshness, table.freshness)
     public_key = _at(place, ("public_key",), _read_field_rule, table.public_key)
     user_data = _at(place, ("user_data",), _read_field_rule, table.user_data)
@@ -104,10 +117,22 @@ def _read_set(written: SetTable, place: Place, path: KeyPath) -> Measurements:
         for name in type(written).model_fields
         if name.startswith("pcr")
     }
-    others = tuple((int(index), Sha384.fromhex(digits)) for index, digits in written.other_pcrs.items())
+    others = tuple(
+        (int(index), Sha384.fromhex(digits)) for index, digits in written.other_pcrs.items()
+    )
     if isinstance(written, EnclaveTable):
-        return _at(place, path, lambda table: EnclaveMeasurements(label=table.label, other_pcrs=others, **rules), written)
-    return _at(place, path, lambda table: NitroTpmMeasurements(label=table.label, other_pcrs=others, **rules), written)
+        return _at(
+            place,
+            path,
+            lambda table: EnclaveMeasurements(label=table.label, other_pcrs=others, **rules),
+            written,
+        )
+    return _at(
+        place,
+        path,
+        lambda table: NitroTpmMeasurements(label=table.label, other_pcrs=others, **rules),
+        written,
+    )
 
 
 def _read_pcr_rule(written: str | NotCheckedTable) -> Sha384 | NotChecked:
@@ -158,7 +183,9 @@ def read_duration(text: str, field: str) -> timedelta:
     found = re.fullmatch(DURATION.strip("^$"), text, re.ASCII)
     if found is None or not text:
         raise PolicyError(field, EXPECTED[DURATION])
-    days, hours, minutes, whole, fraction = (digits and digits.rstrip("dhms") for digits in found.groups())
+    days, hours, minutes, whole, fraction = (
+        digits and digits.rstrip("dhms") for digits in found.groups()
+    )
     seconds, _, _ = (whole or "0").partition(".")
     try:
         return timedelta(
@@ -193,7 +220,12 @@ def _problem(error: ErrorDetails) -> str:
         case "string_pattern_mismatch":
             return EXPECTED[error["ctx"]["pattern"]] if "ctx" in error else error["msg"]
         case _:
-            return error["msg"].replace("Input should be", "expected").replace("dictionary", "table").replace("string", "text")
+            return (
+                error["msg"]
+                .replace("Input should be", "expected")
+                .replace("dictionary", "table")
+                .replace("string", "text")
+            )
 
 
 def _key_path(loc: tuple[int | str, ...], value: object) -> KeyPath:
@@ -201,9 +233,13 @@ def _key_path(loc: tuple[int | str, ...], value: object) -> KeyPath:
     path: list[str | int] = []
     for place, step in enumerate(loc):
         inside = cast("Any", value)
-        if (isinstance(value, dict) and step in inside) or (isinstance(value, list) and isinstance(step, int)):
+        if (isinstance(value, dict) and step in inside) or (
+            isinstance(value, list) and isinstance(step, int)
+        ):
             value = inside[step]
             path.append(step)
-        elif place == len(loc) - 1 and isinstance(value, dict) and step != "[key]":  # the key that is missing
+        elif (
+            place == len(loc) - 1 and isinstance(value, dict) and step != "[key]"
+        ):  # the key that is missing
             path.append(step)
     return tuple(path)

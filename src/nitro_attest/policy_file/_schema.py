@@ -1,7 +1,8 @@
 """State the form of a policy file: which keys, of which types, none of them left out.
 
-These tables are what is checked and what the JSON Schema is made from; pydantic is used here and nowhere else. Never: a
-conversion of types or a default for a decision. What the values mean is decided by the types of `nitro_attest`.
+These tables are what is checked and what the JSON Schema is made from; pydantic is used here and
+nowhere else. Never: a conversion of types or a default for a decision. What the values mean is
+decided by the types of `nitro_attest`.
 """
 
 from typing import Annotated, Any, Final, Literal
@@ -25,9 +26,13 @@ EXPECTED: Final = {
 }
 """What a text of each pattern is called in an error."""
 
-Because = Annotated[str, Field(min_length=1, description="Why: printable text; it comes back in every result.")]
+Because = Annotated[
+    str, Field(min_length=1, description="Why: printable text; it comes back in every result.")
+]
 Digest = Annotated[str, Field(pattern=DIGEST, description="A SHA-384 digest: 96 hex digits.")]
-Duration = Annotated[str, Field(pattern=DURATION, min_length=2, description='Such as "5m", "1h30m" or "0.5s".')]
+Duration = Annotated[
+    str, Field(pattern=DURATION, min_length=2, description='Such as "5m", "1h30m" or "0.5s".')
+]
 
 
 class _Table(BaseModel):
@@ -48,7 +53,7 @@ class EqualsTable(_Table):
     equals: Annotated[str, Field(pattern=FIELD_BYTES)]
 
 
-def _form(value: Any) -> str:  # noqa: ANN401 - whatever the file holds
+def _form(value: Any) -> str:
     """Say which form of a rule is meant: a text is a word or a value, a table says by its key."""
     if not isinstance(value, dict):
         return "<text>"
@@ -61,14 +66,18 @@ PcrRule = Annotated[
     Annotated[Digest, Tag("<text>")] | _NotChecked,
     Discriminator(lambda value: "<table>" if isinstance(value, dict) else "<text>"),
 ]
-FieldRule = Annotated[_Word | Annotated[EqualsTable, Tag("<equals>")] | _NotChecked, Discriminator(_form)]
+FieldRule = Annotated[
+    _Word | Annotated[EqualsTable, Tag("<equals>")] | _NotChecked, Discriminator(_form)
+]
 UnknownFieldsRule = Annotated[
     Annotated[Literal["absent"], Tag("<text>")] | _NotChecked,
     Discriminator(lambda value: "<table>" if isinstance(value, dict) else "<text>"),
 ]
 OtherPcrs = Annotated[
     dict[Annotated[str, Field(pattern=PCR_INDEX)], Digest],
-    Field(json_schema_extra={"additionalProperties": False}, description="More PCRs by their index."),
+    Field(
+        json_schema_extra={"additionalProperties": False}, description="More PCRs by their index."
+    ),
 ]
 
 

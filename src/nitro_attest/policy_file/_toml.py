@@ -12,9 +12,15 @@ from typing import Any, Final, cast
 from nitro_attest._strict_json import shown
 from nitro_attest.errors import PolicyError
 
-_MAX_TRIES: Final = 70  # places where a key could be, more than the 64 sets that a key policy can give
-_MAX_SEARCHED: Final = 100_000  # characters; each try reads the text up to there, and a policy of 64 sets has 60,000
-_AT: Final = re.compile(r"^(?P<problem>.*) \(at (?:line (?P<line>[0-9]+), column [0-9]+|end of document)\)$", re.DOTALL)
+_MAX_TRIES: Final = (
+    70  # places where a key could be, more than the 64 sets that a key policy can give
+)
+_MAX_SEARCHED: Final = (
+    100_000  # characters; each try reads the text up to there, and a policy of 64 sets has 60,000
+)
+_AT: Final = re.compile(
+    r"^(?P<problem>.*) \(at (?:line (?P<line>[0-9]+), column [0-9]+|end of document)\)$", re.DOTALL
+)
 
 _HEADER: Final = (
     "Which AWS Nitro attestation documents to believe. Every line is a decision, none has a default.",
@@ -42,14 +48,23 @@ def parse(text: str, source: str) -> object:
         found = _AT.match(str(exc))
         line = found and found["line"]
         problem = found["problem"] if found else "cannot be read"
-        raise PolicyError(f"{source}, line {line}" if line else source, f"not TOML: {_printable(problem)}") from exc
-    except (ValueError, RecursionError) as exc:  # an integer of thousands of digits; thousands of brackets
-        raise PolicyError(source, "not TOML that can be read: a number too long or values nested too deep") from exc
+        raise PolicyError(
+            f"{source}, line {line}" if line else source, f"not TOML: {_printable(problem)}"
+        ) from exc
+    except (
+        ValueError,
+        RecursionError,
+    ) as exc:  # an integer of thousands of digits; thousands of brackets
+        raise PolicyError(
+            source, "not TOML that can be read: a number too long or values nested too deep"
+        ) from exc
 
 
 def place(text: str, source: str, path: tuple[str | int, ...]) -> str:
     """Write source, line (if the text is TOML and the line is certain) and key path for an error."""
-    keys = "".join(f"[{step}]" if isinstance(step, int) else f".{_key(step)}" for step in path).lstrip(".")
+    keys = "".join(
+        f"[{step}]" if isinstance(step, int) else f".{_key(step)}" for step in path
+    ).lstrip(".")
     line = _line_of(text, path) or _line_of(text, path[:-1])
     return ": ".join(filter(None, (f"{source}, line {line}" if line else source, keys)))
 
@@ -58,7 +73,9 @@ def _line_of(text: str, path: tuple[str | int, ...]) -> int | None:
     """Return the first line up to which the text, read by itself, has the key: the parser is the judge."""
     name = next((step for step in reversed(path) if isinstance(step, str)), None)
     lines = text.split("\n")
-    candidates = [number for number, line in enumerate(lines, start=1) if name is not None and name in line]
+    candidates = [
+        number for number, line in enumerate(lines, start=1) if name is not None and name in line
+    ]
     if len(text) > _MAX_SEARCHED:
         return None
     for number in candidates[:_MAX_TRIES]:

@@ -1,9 +1,10 @@
 """Test a relying party's own service: a fake Nitro, and the faults that the service must refuse.
 
-A seed and a time come in, documents go out that look like AWS's, good ones and ones with a known fault. Never: a document that
-verifies under a root of AWS. Every certificate here leads to a root named NEVER_TRUST whose key was made for one `FakeNitro`;
-there is no way to give it another root, and none of AWS's keys is known to anybody but AWS.
-The pytest plugin `pytest_nitro_attest` offers both as the fixtures `fake_nitro` and `nitro_fault`.
+A seed and a time come in, documents go out that look like AWS's, good ones and ones with a known
+fault. Never: a document that verifies under a root of AWS. Every certificate here leads to a root
+named NEVER_TRUST whose key was made for one `FakeNitro`; there is no way to give it another root,
+and none of AWS's keys is known to anybody but AWS. The pytest plugin `pytest_nitro_attest` offers
+both as the fixtures `fake_nitro` and `nitro_fault`.
 """
 
 from nitro_attest.testing._certificates import FakeChain

@@ -1,6 +1,7 @@
 """Issue certificates in AWS's profile (AWS attestation process, 3.2.3) for names that nobody trusts.
 
-Names, keys, times come in, DER goes out. Never: a certificate that names or is signed by a root of AWS.
+Names, keys, times come in, DER goes out. Never: a certificate that names or is signed by a root of
+AWS.
 """
 
 from collections.abc import Sequence
@@ -72,7 +73,14 @@ LEAF_EXTENSIONS: Final[Extensions] = (
     (_key_usage("digital_signature", "content_commitment"), False),
 )
 _REVOCATION_LIST: Final = x509.CRLDistributionPoints(
-    [x509.DistributionPoint([x509.UniformResourceIdentifier("http://never-trust.invalid/fake.crl")], None, None, None)]
+    [
+        x509.DistributionPoint(
+            [x509.UniformResourceIdentifier("http://never-trust.invalid/fake.crl")],
+            None,
+            None,
+            None,
+        )
+    ]
 )
 
 
@@ -89,7 +97,11 @@ def authority_extensions(path_length: int, issuer: Authority, subject: Authority
 
 
 def certify(
-    subject: Authority, issuer: Authority, serial: int, valid: tuple[datetime, datetime], extensions: Extensions
+    subject: Authority,
+    issuer: Authority,
+    serial: int,
+    valid: tuple[datetime, datetime],
+    extensions: Extensions,
 ) -> bytes:
     """Issue one certificate, as DER; the same input gives the same bytes."""
     builder = x509.CertificateBuilder(

@@ -1,8 +1,9 @@
 """Issue attestation documents under a throw-away root.
 
-A seed and a time come in, documents go out that `verify` accepts only under a policy that names `FakeNitro.trust_anchor`.
-Never: anything that verifies under a root of AWS; the root's name begins with NEVER_TRUST, and its key exists only in this
-object.
+A seed and a time come in, documents go out that `verify` accepts only under a policy that names
+`FakeNitro.trust_anchor`.
+Never: anything that verifies under a root of AWS; the root's name begins with NEVER_TRUST, and its
+    key exists only in this object.
 """
 
 import hashlib
@@ -70,9 +71,10 @@ class EnvelopeTag(Enum):
 class FakeNitro:
     """Issue documents as an AWS Nitro host would, under a root made for this object.
 
-    With a `seed` of at least 16 bytes everything is the same on every run; without one the keys are new. `now` is the time of
-    documents that are given none, and defaults to the system's clock at construction. Certificates are issued for the hour of
-    a document and reused within it, as AWS reuses them.
+    With a `seed` of at least 16 bytes everything is the same on every run; without one the keys are
+    new. `now` is the time of documents that are given none, and defaults to the system's clock at
+    construction. Certificates are issued for the hour of a document and reused within it, as AWS
+    reuses them.
 
     Raises:
         PolicyError: The seed is too short, or `now` is not an aware datetime.
@@ -81,19 +83,23 @@ class FakeNitro:
 
     def __init__(self, *, seed: bytes | None = None, now: datetime | None = None) -> None:
         """Make the root."""
-        if seed is not None and len(seed) < 16:  # noqa: PLR2004 - 128 bits
+        if seed is not None and len(seed) < 16:
             raise PolicyError("seed", "expected at least 16 bytes")
         self._seed = secrets.token_bytes(32) if seed is None else seed
         self.now: Final = _aware(datetime.now(UTC) if now is None else now)
         self._root: Final = Authority(distinguished_name(NEVER_TRUST), self._key("root"))
-        certificate = certify(self._root, self._root, self._serial("root"), (_ROOT_FROM, _ROOT_UNTIL), ROOT_EXTENSIONS)
+        certificate = certify(
+            self._root, self._root, self._serial("root"), (_ROOT_FROM, _ROOT_UNTIL), ROOT_EXTENSIONS
+        )
         self.trust_anchor: Final = TrustAnchor(
-            name=NEVER_TRUST, certificate=certificate, sha256=hashlib.sha256(certificate).hexdigest()
+            name=NEVER_TRUST,
+            certificate=certificate,
+            sha256=hashlib.sha256(certificate).hexdigest(),
         )
         self._authorities = lru_cache(maxsize=64)(self._make_authorities)
         self._leaf = lru_cache(maxsize=1024)(self._make_leaf)
 
-    def enclave_document(  # noqa: PLR0913 - each is a part of the document
+    def enclave_document(
         self,
         *,
         public_key: bytes | None = None,
@@ -110,7 +116,7 @@ class FakeNitro:
         fields = {"pcrs": values, "public_key": public_key, "user_data": user_data, "nonce": nonce}
         return self._issue(fields, module_id, now, payload_map, tag)
 
-    def nitro_tpm_document(  # noqa: PLR0913 - each is a part of the document
+    def nitro_tpm_document(
         self,
         *,
         public_key: bytes | None = None,
@@ -124,7 +130,12 @@ class FakeNitro:
     ) -> bytes:
         """Issue the document of an instance with NitroTPM; `pcrs` replaces single PCRs of the 24 it has."""
         values = {**_nitro_tpm_pcrs(), **(pcrs or {})}
-        fields = {"nitrotpm_pcrs": values, "public_key": public_key, "user_data": user_data, "nonce": nonce}
+        fields = {
+            "nitrotpm_pcrs": values,
+            "public_key": public_key,
+            "user_data": user_data,
+            "nonce": nonce,
+        }
         return self._issue(fields, module_id, now, payload_map, tag)
 
     @staticmethod
@@ -168,8 +179,12 @@ class FakeNitro:
     def sign(payload: bytes, chain: FakeChain, *, tag: EnvelopeTag = EnvelopeTag.ABSENT) -> bytes:
         """Put any payload into an envelope signed with the leaf's key, for tests of payloads that no module would write."""
         message = cbor2.dumps(["Signature1", _PROTECTED_HEADER, b"", payload])
-        r, s = decode_dss_signature(chain.leaf_key.sign(message, ec.ECDSA(SHA384(), deterministic_signing=True)))
-        sign1 = cbor2.dumps([_PROTECTED_HEADER, _NO_HEADER, payload, r.to_bytes(48, "big") + s.to_bytes(48, "big")])
+        r, s = decode_dss_signature(
+            chain.leaf_key.sign(message, ec.ECDSA(SHA384(), deterministic_signing=True))
+        )
+        sign1 = cbor2.dumps(
+            [_PROTECTED_HEADER, _NO_HEADER, payload, r.to_bytes(48, "big") + s.to_bytes(48, "big")]
+        )
         return b"\xd2" + sign1 if tag is EnvelopeTag.TAG_18 else sign1
 
     def _issue(
@@ -182,7 +197,9 @@ class FakeNitro:
     ) -> bytes:
         at = self.now if now is None else _aware(now)
         chain = self.chain(module_id, at)
-        pcrs, *others = fields.items()  # the order of AWS: the PCRs before the certificates, the optional fields behind them
+        pcrs, *others = (
+            fields.items()
+        )  # the order of AWS: the PCRs before the certificates, the optional fields behind them
         payload = dict(
             [
                 ("module_id", module_id),
@@ -207,7 +224,8 @@ class FakeNitro:
             label = f"authority {path_length} {hour.isoformat()}"
             digits = f"{self._serial(label):032x}"[:16]
             authority = Authority(
-                distinguished_name(f"{prefix.format(digits=digits)}.{REGION}.{NEVER_TRUST}"), self._key(label)
+                distinguished_name(f"{prefix.format(digits=digits)}.{REGION}.{NEVER_TRUST}"),
+                self._key(label),
             )
             valid = (hour - started, hour - started + lifetime)
             extensions = authority_extensions(path_length, issuers[-1], authority)
@@ -221,7 +239,8 @@ class FakeNitro:
         common_name = f"{module_id}.{REGION}.aws"
         if len(common_name) > _MAX_COMMON_NAME:
             raise PolicyError(
-                "module_id", f"expected at most {_MAX_COMMON_NAME - len(common_name) + len(module_id)} characters"
+                "module_id",
+                f"expected at most {_MAX_COMMON_NAME - len(common_name) + len(module_id)} characters",
             )
         leaf = Authority(distinguished_name(common_name), self._key(label))
         valid = (hour - timedelta(minutes=1), hour + timedelta(hours=2, minutes=59, seconds=3))
@@ -232,7 +251,9 @@ class FakeNitro:
         return int.from_bytes(hashlib.sha512(self._seed + b"\0" + label.encode()).digest(), "big")
 
     def _key(self, label: str) -> ec.EllipticCurvePrivateKey:
-        return ec.derive_private_key(self._derive(f"key {label}") % (P384_ORDER - 1) + 1, ec.SECP384R1())
+        return ec.derive_private_key(
+            self._derive(f"key {label}") % (P384_ORDER - 1) + 1, ec.SECP384R1()
+        )
 
     def _serial(self, label: str) -> int:
         return self._derive(f"serial {label}") % (1 << 127) + 1
@@ -242,12 +263,16 @@ def encode_payload(payload: Mapping[str, object], payload_map: PayloadMap) -> by
     """Encode a payload as AWS did (definite map) or does (indefinite map around definite content)."""
     if payload_map is PayloadMap.DEFINITE:
         return cbor2.dumps(payload)
-    return b"\xbf" + b"".join(map(cbor2.dumps, concatenate.from_iterable(payload.items()))) + b"\xff"
+    return (
+        b"\xbf" + b"".join(map(cbor2.dumps, concatenate.from_iterable(payload.items()))) + b"\xff"
+    )
 
 
 def pcrs_of(measurements: EnclaveMeasurements | NitroTpmMeasurements) -> dict[int, bytes]:
     """Return the PCRs that a set pins, to be given to a document that shall match it."""
-    return {index: rule.value for index, _, rule in pcr_rules(measurements) if isinstance(rule, Sha384)}
+    return {
+        index: rule.value for index, _, rule in pcr_rules(measurements) if isinstance(rule, Sha384)
+    }
 
 
 def _pcr(text: str) -> bytes:

@@ -1,7 +1,8 @@
 """Make the documents that a service must refuse, one named fault each, everything else about them good.
 
-A fake and the values of one exchange come in; a document and the reason `verify` must give for it go out. The faults are what
-an attacker on the parent instance or on the wire can do. Never: a document without a fault.
+A fake and the values of one exchange come in; a document and the reason `verify` must give for it
+go out. The faults are what an attacker on the parent instance or on the wire can do. Never: a
+document without a fault.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +15,13 @@ import cbor2
 from nitro_attest.document import DocumentKind
 from nitro_attest.errors import Reason
 from nitro_attest.testing._certificates import FakeChain
-from nitro_attest.testing._fake import ENCLAVE_MODULE_ID, NITRO_TPM_MODULE_ID, FakeNitro, PayloadMap, encode_payload
+from nitro_attest.testing._fake import (
+    ENCLAVE_MODULE_ID,
+    NITRO_TPM_MODULE_ID,
+    FakeNitro,
+    PayloadMap,
+    encode_payload,
+)
 
 _DAY: Final = timedelta(days=1)
 _STALE: Final = timedelta(hours=1)  # longer than a sensible max_age, shorter than the leaf lives
@@ -24,7 +31,10 @@ _OTHER_DATA: Final = b"NEVER_TRUST: the data of somebody else"
 _ZERO: Final = bytes(48)
 _ONES: Final = b"\xff" * 48
 _LARGEST: Final = 20_480  # what `verify` reads of a document at most
-_MODULE_ID: Final = {DocumentKind.ENCLAVE: ENCLAVE_MODULE_ID, DocumentKind.NITRO_TPM: NITRO_TPM_MODULE_ID}
+_MODULE_ID: Final = {
+    DocumentKind.ENCLAVE: ENCLAVE_MODULE_ID,
+    DocumentKind.NITRO_TPM: NITRO_TPM_MODULE_ID,
+}
 _PCR_MAP: Final = {DocumentKind.ENCLAVE: "pcrs", DocumentKind.NITRO_TPM: "nitrotpm_pcrs"}
 
 
@@ -43,11 +53,12 @@ class FaultyDocument:
 class Faults:
     """Make faulty documents in place of the one that a good enclave or instance would send.
 
-    `nonce`, `public_key`, `user_data` and `pcrs` are those of the good document. The reasons hold for a policy that trusts the
-    fake, asks for a `FreshNonce` of less than an hour, has one set of measurements that the good document matches, and allows
-    no unknown fields. `named("...")` makes one fault by its name; `FAULTS` lists those that every such policy must refuse.
-    Three more depend on a rule for a field: `other_public_key` and `other_user_data` are refused by `Equals`, `no_public_key`
-    by `Equals` and `Present`.
+    `nonce`, `public_key`, `user_data` and `pcrs` are those of the good document. The reasons hold
+    for a policy that trusts the fake, asks for a `FreshNonce` of less than an hour, has one set of
+    measurements that the good document matches, and allows no unknown fields. `named("...")` makes
+    one fault by its name; `FAULTS` lists those that every such policy must refuse. Three more
+    depend on a rule for a field: `other_public_key` and `other_user_data` are refused by `Equals`,
+    `no_public_key` by `Equals` and `Present`.
     """
 
     fake: FakeNitro
@@ -94,8 +105,13 @@ class Faults:
 
     def other_kind(self) -> FaultyDocument:
         """Send the document of an instance with NitroTPM in place of an enclave's, or the reverse."""
-        others = {DocumentKind.ENCLAVE: self.fake.nitro_tpm_document, DocumentKind.NITRO_TPM: self.fake.enclave_document}
-        doc = others[self.kind](nonce=self.nonce, public_key=self.public_key, user_data=self.user_data)
+        others = {
+            DocumentKind.ENCLAVE: self.fake.nitro_tpm_document,
+            DocumentKind.NITRO_TPM: self.fake.enclave_document,
+        }
+        doc = others[self.kind](
+            nonce=self.nonce, public_key=self.public_key, user_data=self.user_data
+        )
         return FaultyDocument("other_kind", doc, Reason.DOCUMENT_KIND)
 
     # What AWS's hardware did not sign.
@@ -115,7 +131,9 @@ class Faults:
     def other_leaf(self) -> FaultyDocument:
         """Put a leaf of the attacker's own under the good bundle, and sign with its key."""
         forged = FakeNitro(now=self.fake.now).chain(_MODULE_ID[self.kind], self.fake.now)
-        return self._signed("other_leaf", Reason.CHAIN_SIGNATURE, forged, certificate=forged.certificate)
+        return self._signed(
+            "other_leaf", Reason.CHAIN_SIGNATURE, forged, certificate=forged.certificate
+        )
 
     def expired_chain(self) -> FaultyDocument:
         """Sign with the leaf of the day before, as who has got hold of an old key would."""
@@ -128,7 +146,9 @@ class Faults:
     def tampered_signature(self) -> FaultyDocument:
         """Change the last bit of the signature."""
         good = self._good()
-        return FaultyDocument("tampered_signature", good[:-1] + bytes([good[-1] ^ 1]), Reason.SIGNATURE_INVALID)
+        return FaultyDocument(
+            "tampered_signature", good[:-1] + bytes([good[-1] ^ 1]), Reason.SIGNATURE_INVALID
+        )
 
     def swapped_public_key(self) -> FaultyDocument:
         """Put another public key into a document after it was signed: the parent instance in the middle."""
@@ -138,13 +158,17 @@ class Faults:
         """Take a document made for another nonce and write the one asked for into it."""
         elsewhere = dict(self._fields(), nonce=_other_nonce(self.nonce))
         signed = cbor2.loads(self._sign(elsewhere))
-        return FaultyDocument("swapped_nonce", _with_payload(signed, self._fields()), Reason.SIGNATURE_INVALID)
+        return FaultyDocument(
+            "swapped_nonce", _with_payload(signed, self._fields()), Reason.SIGNATURE_INVALID
+        )
 
     # What is genuine, but not fresh.
 
     def replayed_nonce(self) -> FaultyDocument:
         """Send a good document that was made for an earlier nonce."""
-        return self._signed("replayed_nonce", Reason.FRESHNESS_NONCE_MISMATCH, nonce=_other_nonce(self.nonce))
+        return self._signed(
+            "replayed_nonce", Reason.FRESHNESS_NONCE_MISMATCH, nonce=_other_nonce(self.nonce)
+        )
 
     def no_nonce(self) -> FaultyDocument:
         """Send a good document that was made without a nonce."""
@@ -163,11 +187,15 @@ class Faults:
     def wrong_image(self) -> FaultyDocument:
         """Run another image (PCR0 to PCR2), on an instance another boot manager and command line (PCR4, 7, 12)."""
         others = {DocumentKind.ENCLAVE: (0, 1, 2), DocumentKind.NITRO_TPM: (4, 7, 12)}[self.kind]
-        return self._measured("wrong_image", Reason.POLICY_PCR_MISMATCH, dict.fromkeys(others, _ONES))
+        return self._measured(
+            "wrong_image", Reason.POLICY_PCR_MISMATCH, dict.fromkeys(others, _ONES)
+        )
 
     def debug_enclave(self) -> FaultyDocument:
         """Run the right image in debug mode: PCR0, PCR1 and PCR2 are zero, and the parent can read the console."""
-        return self._measured("debug_enclave", Reason.POLICY_DEBUG_ENCLAVE, dict.fromkeys((0, 1, 2), _ZERO))
+        return self._measured(
+            "debug_enclave", Reason.POLICY_DEBUG_ENCLAVE, dict.fromkeys((0, 1, 2), _ZERO)
+        )
 
     def other_public_key(self) -> FaultyDocument:
         """Attest another public key in good form. Under `Present` it is accepted: use the key of the result, no other."""
@@ -182,8 +210,13 @@ class Faults:
         return self._signed("other_user_data", Reason.POLICY_USER_DATA, user_data=_OTHER_DATA)
 
     def _good(self) -> bytes:
-        issue = {DocumentKind.ENCLAVE: self.fake.enclave_document, DocumentKind.NITRO_TPM: self.fake.nitro_tpm_document}
-        return issue[self.kind](nonce=self.nonce, public_key=self.public_key, user_data=self.user_data, pcrs=self.pcrs)
+        issue = {
+            DocumentKind.ENCLAVE: self.fake.enclave_document,
+            DocumentKind.NITRO_TPM: self.fake.nitro_tpm_document,
+        }
+        return issue[self.kind](
+            nonce=self.nonce, public_key=self.public_key, user_data=self.user_data, pcrs=self.pcrs
+        )
 
     def _fields(self) -> dict[str, Any]:
         return dict(cbor2.loads(cbor2.loads(self._good())[2]))
@@ -192,24 +225,34 @@ class Faults:
         signer = self.fake.chain(_MODULE_ID[self.kind], self.fake.now) if chain is None else chain
         return self.fake.sign(encode_payload(fields, PayloadMap.INDEFINITE), signer)
 
-    def _signed(self, fault: str, reason: Reason, chain: FakeChain | None = None, **changed: object) -> FaultyDocument:
+    def _signed(
+        self, fault: str, reason: Reason, chain: FakeChain | None = None, **changed: object
+    ) -> FaultyDocument:
         """Change fields before the document is signed."""
         return FaultyDocument(fault, self._sign(self._fields() | changed, chain), reason)
 
     def _altered(self, fault: str, **changed: object) -> FaultyDocument:
         """Change fields after the document was signed."""
         return FaultyDocument(
-            fault, _with_payload(cbor2.loads(self._good()), self._fields() | changed), Reason.SIGNATURE_INVALID
+            fault,
+            _with_payload(cbor2.loads(self._good()), self._fields() | changed),
+            Reason.SIGNATURE_INVALID,
         )
 
     def _under(self, fault: str, reason: Reason, shift: timedelta) -> FaultyDocument:
         """Sign under the chain of another time."""
         chain = self.fake.chain(_MODULE_ID[self.kind], self.fake.now + shift)
-        return self._signed(fault, reason, chain, certificate=chain.certificate, cabundle=list(chain.cabundle))
+        return self._signed(
+            fault, reason, chain, certificate=chain.certificate, cabundle=list(chain.cabundle)
+        )
 
     def _made(self, fault: str, reason: Reason, shift: timedelta) -> FaultyDocument:
         """Sign a document made at another time."""
-        return self._signed(fault, reason, timestamp=self._fields()["timestamp"] + shift // timedelta(milliseconds=1))
+        return self._signed(
+            fault,
+            reason,
+            timestamp=self._fields()["timestamp"] + shift // timedelta(milliseconds=1),
+        )
 
     def _measured(self, fault: str, reason: Reason, pcrs: Mapping[int, bytes]) -> FaultyDocument:
         """Sign a document of other measurements."""
@@ -221,7 +264,9 @@ class Faults:
 def _with_payload(sign1: list[Any], fields: Mapping[str, object]) -> bytes:
     """Put other fields under a signature."""
     protected, unprotected, _, signature = sign1
-    return cbor2.dumps([protected, unprotected, encode_payload(fields, PayloadMap.INDEFINITE), signature])
+    return cbor2.dumps(
+        [protected, unprotected, encode_payload(fields, PayloadMap.INDEFINITE), signature]
+    )
 
 
 def _other_nonce(nonce: bytes) -> bytes:

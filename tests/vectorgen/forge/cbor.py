@@ -1,6 +1,7 @@
 """Write CBOR by hand (RFC 8949), right or wrong.
 
-Values come in, bytes go out; `Raw` puts any bytes in any place. Shortest definite encoding unless something else is asked for.
+Values come in, bytes go out; `Raw` puts any bytes in any place. Shortest definite encoding unless
+something else is asked for.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +18,9 @@ TAG: Final = 6
 
 BREAK: Final = b"\xff"
 INDEFINITE: Final = 31
-_ONE_OCTET: Final = 24  # additional information 24 to 27: the argument follows in 1, 2, 4 or 8 octets
+_ONE_OCTET: Final = (
+    24  # additional information 24 to 27: the argument follows in 1, 2, 4 or 8 octets
+)
 _WIDTHS: Final = (1, 2, 4, 8)
 
 

@@ -1,7 +1,8 @@
 """Issue certificates from recipes, each part of which may be wrong, and chains of them.
 
-Recipes come in, DER goes out, always signed by the key the recipe names: a fault in one place is the only fault there is.
-The base recipes are AWS's profile: root, regional, zonal, instance, leaf (AWS attestation process 3.2.3).
+Recipes come in, DER goes out, always signed by the key the recipe names: a fault in one place is
+the only fault there is. The base recipes are AWS's profile: root, regional, zonal, instance, leaf
+(AWS attestation process 3.2.3).
 """
 
 from collections.abc import Callable
@@ -50,7 +51,9 @@ class Extension:
 
     def encode(self) -> bytes:
         """Write the extension."""
-        return der.sequence(der.oid(self.oid), self.critical, der.element(der.OCTET_STRING, self.value))
+        return der.sequence(
+            der.oid(self.oid), self.critical, der.element(der.OCTET_STRING, self.value)
+        )
 
 
 @final
@@ -83,7 +86,9 @@ def tbs(recipe: Recipe) -> bytes:
     """Write the TBSCertificate (RFC 5280 section 4.1)."""
     block = recipe.extension_block
     if block is None:
-        block = der.element(0xA3, der.sequence(*(extension.encode() for extension in recipe.extensions)))
+        block = der.element(
+            0xA3, der.sequence(*(extension.encode() for extension in recipe.extensions))
+        )
     return der.sequence(
         recipe.version,
         recipe.serial,
@@ -101,7 +106,9 @@ def tbs(recipe: Recipe) -> bytes:
 @lru_cache(maxsize=4096)
 def issue(recipe: Recipe) -> bytes:
     """Write and sign the certificate."""
-    return certificate(recipe, recipe.signature_form(*recipe.signer.sign(tbs(recipe), recipe.digest)))
+    return certificate(
+        recipe, recipe.signature_form(*recipe.signer.sign(tbs(recipe), recipe.digest))
+    )
 
 
 def certificate(recipe: Recipe, signature: bytes) -> bytes:
@@ -122,7 +129,9 @@ def key_usage(bits: bytes, critical: bytes = der.TRUE) -> Extension:
 
 def authority_key_identifier(identifier: bytes, *others: bytes) -> Extension:
     """Write the identifier of the issuer's key, followed by other parts."""
-    return Extension(AUTHORITY_KEY_IDENTIFIER, b"", der.sequence(der.element(0x80, identifier), *others))
+    return Extension(
+        AUTHORITY_KEY_IDENTIFIER, b"", der.sequence(der.element(0x80, identifier), *others)
+    )
 
 
 def subject_key_identifier(identifier: bytes) -> Extension:
@@ -133,27 +142,37 @@ def subject_key_identifier(identifier: bytes) -> Extension:
 def with_extension(recipe: Recipe, extension: Extension) -> Recipe:
     """Put an extension in the place of the one with its identifier, or behind the others."""
     if any(other.oid == extension.oid for other in recipe.extensions):
-        swapped = tuple(extension if other.oid == extension.oid else other for other in recipe.extensions)
+        swapped = tuple(
+            extension if other.oid == extension.oid else other for other in recipe.extensions
+        )
         return replace(recipe, extensions=swapped)
     return replace(recipe, extensions=(*recipe.extensions, extension))
 
 
 def without_extensions(recipe: Recipe, *oids: str) -> Recipe:
     """Leave extensions out."""
-    return replace(recipe, extensions=tuple(other for other in recipe.extensions if other.oid not in oids))
+    return replace(
+        recipe, extensions=tuple(other for other in recipe.extensions if other.oid not in oids)
+    )
 
 
 def filled_up(recipe: Recipe, length: int) -> Recipe:
     """Add an extension that nobody knows, so that the certificate has exactly `length` bytes."""
     room = length - len(issue(recipe))
-    for size, filler in product(range(room - 40, room), range(8)):  # a signature's own length differs by an octet or two
-        longer = with_extension(recipe, Extension("1.3.6.1.4.1.55555.1", b"", bytes([filler]) * size))
+    for size, filler in product(
+        range(room - 40, room), range(8)
+    ):  # a signature's own length differs by an octet or two
+        longer = with_extension(
+            recipe, Extension("1.3.6.1.4.1.55555.1", b"", bytes([filler]) * size)
+        )
         if len(issue(longer)) == length:
             return longer
     raise ValueError(length)
 
 
-def _authority(path_length: int, prefix: str, key: Key, issuer: Recipe, valid: tuple[timedelta, timedelta]) -> Recipe:
+def _authority(
+    path_length: int, prefix: str, key: Key, issuer: Recipe, valid: tuple[timedelta, timedelta]
+) -> Recipe:
     """Write the recipe of an authority under `issuer`."""
     started, lifetime = valid
     extensions = [
@@ -164,7 +183,10 @@ def _authority(path_length: int, prefix: str, key: Key, issuer: Recipe, valid: t
     if path_length:
         url = der.element(0x86, b"http://never-trust.invalid/kit.crl")
         point = der.sequence(der.element(0xA0, der.element(0xA0, url)))
-        extensions += [key_usage(CA_USES), Extension(CRL_DISTRIBUTION_POINTS, b"", der.sequence(point))]
+        extensions += [
+            key_usage(CA_USES),
+            Extension(CRL_DISTRIBUTION_POINTS, b"", der.sequence(point)),
+        ]
     else:
         extensions.append(key_usage(CERT_SIGN))
     return Recipe(
@@ -200,13 +222,25 @@ ROOT: Final = Recipe(
     subject=der.name("NEVER_TRUST.nitro-enclaves"),
     not_before=der.time(datetime(2019, 10, 28, 13, 28, 5, tzinfo=UTC)),
     not_after=der.time(datetime(2049, 10, 28, 14, 28, 5, tzinfo=UTC)),
-    extensions=(basic_constraints(der.TRUE), subject_key_identifier(NEVER_TRUST_ROOT.identifier), key_usage(CA_USES)),
+    extensions=(
+        basic_constraints(der.TRUE),
+        subject_key_identifier(NEVER_TRUST_ROOT.identifier),
+        key_usage(CA_USES),
+    ),
 )
 REGIONAL: Final = _authority(
-    2, "fa4e0fa4e0fa4e0f", NEVER_TRUST_REGIONAL, ROOT, (timedelta(days=2), timedelta(days=20, hours=1))
+    2,
+    "fa4e0fa4e0fa4e0f",
+    NEVER_TRUST_REGIONAL,
+    ROOT,
+    (timedelta(days=2), timedelta(days=20, hours=1)),
 )
-ZONAL: Final = _authority(1, "4e0fa4e0fa4e0fa4.zonal", NEVER_TRUST_ZONAL, REGIONAL, (timedelta(days=1), timedelta(days=6)))
-INSTANCE: Final = _authority(0, "i-0fa4e0fa4e0fa4e0f", NEVER_TRUST_INSTANCE, ZONAL, (timedelta(hours=1), timedelta(hours=24)))
+ZONAL: Final = _authority(
+    1, "4e0fa4e0fa4e0fa4.zonal", NEVER_TRUST_ZONAL, REGIONAL, (timedelta(days=1), timedelta(days=6))
+)
+INSTANCE: Final = _authority(
+    0, "i-0fa4e0fa4e0fa4e0f", NEVER_TRUST_INSTANCE, ZONAL, (timedelta(hours=1), timedelta(hours=24))
+)
 LEAF: Final = leaf_of(ENCLAVE_ID)
 
 
@@ -247,7 +281,13 @@ def under(issuer: Recipe, recipe: Recipe) -> Recipe:
     return moved
 
 
-PLACES: Final = {"root": ROOT, "regional": REGIONAL, "zonal": ZONAL, "instance": INSTANCE, "leaf": LEAF}
+PLACES: Final = {
+    "root": ROOT,
+    "regional": REGIONAL,
+    "zonal": ZONAL,
+    "instance": INSTANCE,
+    "leaf": LEAF,
+}
 
 
 def at(place: str, change: Callable[[Recipe], Recipe]) -> Chain:

@@ -69,7 +69,11 @@ def time(at: datetime) -> bytes:
 
 def name(common_name: str) -> bytes:
     """Write a name with country, organisation and common name, as AWS orders them."""
-    parts = (("2.5.4.6", printable("US")), ("2.5.4.10", utf8("NEVER_TRUST")), ("2.5.4.3", utf8(common_name)))
+    parts = (
+        ("2.5.4.6", printable("US")),
+        ("2.5.4.10", utf8("NEVER_TRUST")),
+        ("2.5.4.3", utf8(common_name)),
+    )
     return sequence(*(element(0x31, sequence(oid(kind), value)) for kind, value in parts))
 
 

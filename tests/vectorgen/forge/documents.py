@@ -1,6 +1,7 @@
 """Put payloads together and sign them, right or wrong.
 
-Fields come in as any CBOR, a document goes out, signed by the leaf's key over what it carries unless that is the fault.
+Fields come in as any CBOR, a document goes out, signed by the leaf's key over what it carries
+unless that is the fault.
 """
 
 import hashlib
@@ -79,7 +80,9 @@ def nitro_tpm(chain: Chain = TPM_CHAIN, /, **changes: object) -> dict[str, objec
     return {"nitrotpm_pcrs" if name == "pcrs" else name: value for name, value in fields.items()}
 
 
-def sig_structure(payload: bytes, protected: bytes = ES384, context: str = "Signature1", external: bytes = b"") -> bytes:
+def sig_structure(
+    payload: bytes, protected: bytes = ES384, context: str = "Signature1", external: bytes = b""
+) -> bytes:
     """Write what is signed (RFC 9052 section 4.4)."""
     return cbor.encode([context, protected, external, payload])
 
@@ -109,7 +112,9 @@ def envelope(
 ) -> Sign1:
     """Sign a payload; `message` is what is signed instead of the Sig_structure, `signature` what stands in its place."""
     if signature is None:
-        signature = raw(*key.sign(sig_structure(payload, protected) if message is None else message))
+        signature = raw(
+            *key.sign(sig_structure(payload, protected) if message is None else message)
+        )
     return Sign1(cbor.encode(protected), b"\xa0", cbor.encode(payload), cbor.encode(signature))
 
 

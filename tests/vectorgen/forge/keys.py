@@ -1,7 +1,8 @@
 """Keys of the kit: known to everybody, so never to be trusted.
 
-A name that begins with NEVER_TRUST comes in, a P-384 key goes out: the private scalar is SHA-384(name) modulo (n - 1), plus 1.
-Signatures are deterministic (RFC 6979), or made with a nonce scalar that the caller gives (FIPS 186-5 section 6.4.1).
+A name that begins with NEVER_TRUST comes in, a P-384 key goes out: the private scalar is
+SHA-384(name) modulo (n - 1), plus 1. Signatures are deterministic (RFC 6979), or made with a nonce
+scalar that the caller gives (FIPS 186-5 section 6.4.1).
 """
 
 import hashlib

@@ -15,12 +15,19 @@ MAX_CLOCK_SKEW_MS: Final = 30_000
 
 def enclave_set(label: str = "kit enclave", **pcrs: bytes | None) -> Json:
     """Pin an enclave's PCRs; `pcr0=` replaces a value, None leaves it out."""
-    return _pcr_set("enclave", label, {index: ENCLAVE_PCRS[index] for index in PINNED_ENCLAVE_PCRS}, pcrs)
+    return _pcr_set(
+        "enclave", label, {index: ENCLAVE_PCRS[index] for index in PINNED_ENCLAVE_PCRS}, pcrs
+    )
 
 
 def pinning(changes: Mapping[int, bytes]) -> Json:
     """Pin an enclave's PCRs, some of them with other values, or others besides."""
-    return _pcr_set("enclave", "kit enclave", {index: ENCLAVE_PCRS[index] for index in PINNED_ENCLAVE_PCRS} | dict(changes), {})
+    return _pcr_set(
+        "enclave",
+        "kit enclave",
+        {index: ENCLAVE_PCRS[index] for index in PINNED_ENCLAVE_PCRS} | dict(changes),
+        {},
+    )
 
 
 def tpm_set(label: str = "kit instance", **pcrs: bytes | None) -> Json:
@@ -28,9 +35,16 @@ def tpm_set(label: str = "kit instance", **pcrs: bytes | None) -> Json:
     return _pcr_set("nitrotpm", label, {index: TPM_PCRS[index] for index in PINNED_TPM_PCRS}, pcrs)
 
 
-def _pcr_set(kind: str, label: str, base: Mapping[int, bytes], changes: Mapping[str, bytes | None]) -> Json:
-    values: dict[int, bytes | None] = {**base, **{int(name.removeprefix("pcr")): value for name, value in changes.items()}}
-    shown = {str(index): value.hex() for index, value in sorted(values.items()) if value is not None}
+def _pcr_set(
+    kind: str, label: str, base: Mapping[int, bytes], changes: Mapping[str, bytes | None]
+) -> Json:
+    values: dict[int, bytes | None] = {
+        **base,
+        **{int(name.removeprefix("pcr")): value for name, value in changes.items()},
+    }
+    shown = {
+        str(index): value.hex() for index, value in sorted(values.items()) if value is not None
+    }
     return {"kind": kind, "label": label, "pcrs": shown}
 
 
@@ -52,9 +66,15 @@ def fresh_nonce(max_age_ms: int = MAX_AGE_MS, max_clock_skew_ms: int = MAX_CLOCK
     return {"kind": "fresh_nonce", "max_age_ms": max_age_ms, "max_clock_skew_ms": max_clock_skew_ms}
 
 
-def timestamp_only(max_age_ms: int = MAX_AGE_MS, max_clock_skew_ms: int = MAX_CLOCK_SKEW_MS) -> Json:
+def timestamp_only(
+    max_age_ms: int = MAX_AGE_MS, max_clock_skew_ms: int = MAX_CLOCK_SKEW_MS
+) -> Json:
     """Demand only a time in the window."""
-    return {"kind": "timestamp_only", "max_age_ms": max_age_ms, "max_clock_skew_ms": max_clock_skew_ms}
+    return {
+        "kind": "timestamp_only",
+        "max_age_ms": max_age_ms,
+        "max_clock_skew_ms": max_clock_skew_ms,
+    }
 
 
 def policy(

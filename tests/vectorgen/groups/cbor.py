@@ -85,7 +85,10 @@ def nitrotpm_containers(form: str) -> Case:
     fields = nitro_tpm()
     if form == "indefinite":
         pcrs, bundle = Open(dict(TPM_PCRS)), Open(list(TPM_CHAIN.cabundle))
-        return Case(doc=document({**fields, "nitrotpm_pcrs": pcrs, "cabundle": bundle}, TPM_CHAIN.key), policy=TPM_STANDARD)
+        return Case(
+            doc=document({**fields, "nitrotpm_pcrs": pcrs, "cabundle": bundle}, TPM_CHAIN.key),
+            policy=TPM_STANDARD,
+        )
     return Case(doc=document(cbor.encode(fields), TPM_CHAIN.key), policy=TPM_STANDARD)
 
 
@@ -106,7 +109,9 @@ def nitrotpm_containers(form: str) -> Case:
         "nonce, with empty chunks between,",
         {"nonce": Raw(b"\x5f\x40" + cbor.encode(NONCE) + b"\x40\xff")},
     ),
-    Row("user-data-without-chunks", "user_data, without any chunk,", {"user_data": Raw(b"\x5f\xff")}),
+    Row(
+        "user-data-without-chunks", "user_data, without any chunk,", {"user_data": Raw(b"\x5f\xff")}
+    ),
     expect=ACCEPT,
     rule="attacks 22; RFC 8949 section 3.2.3",
     effect=CHOICE_OF_AWS,
@@ -119,7 +124,16 @@ def string_in_chunks(changes: Mapping[str, object]) -> Case:
 @vector(expect=ACCEPT, rule="attacks 22; RFC 8949 section 3.2.3", effect=CHOICE_OF_AWS)
 def field_name_in_chunks() -> Case:
     """The name of the field timestamp is written with indefinite length."""
-    return of(cbor.encode(Open(tuple((chunked(name, 4) if name == "timestamp" else name, value) for name, value in PAIRS))))
+    return of(
+        cbor.encode(
+            Open(
+                tuple(
+                    (chunked(name, 4) if name == "timestamp" else name, value)
+                    for name, value in PAIRS
+                )
+            )
+        )
+    )
 
 
 @family(

@@ -17,9 +17,13 @@ from vectorgen.groups.cbor import BUNDLE, FIELDS, PAIRS, STAMP, of, with_field
 from vectorgen.kit import ACCEPT, Case, Row, family, tpm_case, vector
 
 CHOICE_OF_AWS = "AWS changed its encoder in mid-2025; a reader that knows one encoding refuses all documents of the other."
-CODE = "What stands behind a tag makes the reader build objects, follow references or do arithmetic."
+CODE = (
+    "What stands behind a tag makes the reader build objects, follow references or do arithmetic."
+)
 CRASH = "The reader runs out of memory or stack, or fails with an error nobody handles."
-TWO_READINGS = "Two programs read two documents: the one that was checked is not the one that is used."
+TWO_READINGS = (
+    "Two programs read two documents: the one that was checked is not the one that is used."
+)
 
 
 INDEFINITE: Final = cbor.encode(Open(PAIRS))
@@ -82,7 +86,11 @@ def duplicate(name: str) -> Case:
     Row("pcrs-that-differ", "pcrs with other values", (("pcrs", {**ENCLAVE_PCRS, 0: bytes(48)}),)),
     Row("nonce-null-first", "nonce as null", (("nonce", None),)),
     Row("name-in-chunks", "digest, its name in chunks", ((chunked("digest", 2), "SHA384"),)),
-    Row("name-with-long-head", "digest, its name with a longer head", ((wide("digest", 2), "SHA384"),)),
+    Row(
+        "name-with-long-head",
+        "digest, its name with a longer head",
+        ((wide("digest", 2), "SHA384"),),
+    ),
     Row("unknown", "a field that AWS does not list, twice", (("x", 1), ("x", 1))),
     expect="cbor.duplicate_key",
     rule="attacks 24, 26; RFC 8949 section 5.6",
@@ -103,7 +111,10 @@ def duplicate_in_definite_map() -> Case:
 def duplicate_nitrotpm_pcrs() -> Case:
     """The field nitrotpm_pcrs comes twice."""
     fields = nitro_tpm()
-    pairs = (*((name, value) for name, value in fields.items()), ("nitrotpm_pcrs", fields["nitrotpm_pcrs"]))
+    pairs = (
+        *((name, value) for name, value in fields.items()),
+        ("nitrotpm_pcrs", fields["nitrotpm_pcrs"]),
+    )
     return Case(doc=document(cbor.encode(Open(pairs)), TPM_CHAIN.key), policy=TPM_STANDARD)
 
 
@@ -111,7 +122,11 @@ def duplicate_nitrotpm_pcrs() -> Case:
     Row("same", "in the same encoding", 0),
     Row("two-bytes", "in two bytes", wide(0, 1)),
     Row("nine-bytes", "in nine bytes", wide(0, 8)),
-    Row("float", "as the number 0.0, which many languages take for the same key", Raw(b"\xf9\x00\x00")),
+    Row(
+        "float",
+        "as the number 0.0, which many languages take for the same key",
+        Raw(b"\xf9\x00\x00"),
+    ),
     Row("false", "as false, which some languages take for the same key", Raw(b"\xf4")),
     expect="cbor.duplicate_key",
     rule="attacks 25, 26; RFC 8949 section 5.6",
@@ -136,12 +151,18 @@ def duplicate_pcr_in_indefinite_map() -> Case:
     Row("integer-31", "an integer of indefinite length", b"\x1f"),
     Row("negative-31", "a negative integer of indefinite length", b"\x3f"),
     Row("tag-31", "a tag of indefinite length", b"\xdf\x00"),
-    Row("simple-in-two-bytes", "simple value 24 in two bytes, which RFC 8949 excludes", b"\xf8\x18"),
+    Row(
+        "simple-in-two-bytes", "simple value 24 in two bytes, which RFC 8949 excludes", b"\xf8\x18"
+    ),
     Row("false-in-two-bytes", "false in two bytes, which RFC 8949 excludes", b"\xf8\x14"),
     Row("text-chunk-in-bytes", "a byte string with a chunk of text", b"\x5f\x61\x61\xff"),
     Row("bytes-chunk-in-text", "a text with a chunk of bytes", b"\x7f\x41\x61\xff"),
     Row("integer-chunk", "a byte string with an integer as chunk", b"\x5f\x01\xff"),
-    Row("chunks-in-chunks", "a byte string with a chunk of indefinite length", b"\x5f\x5f\x41\x61\xff\xff"),
+    Row(
+        "chunks-in-chunks",
+        "a byte string with a chunk of indefinite length",
+        b"\x5f\x5f\x41\x61\xff\xff",
+    ),
     Row("no-break", "a byte string of indefinite length without its break", b"\x5f\x41\x61"),
     expect="cbor.malformed",
     rule="attacks 22, 23, 27; RFC 8949 section 3 and appendix F",
@@ -214,7 +235,11 @@ def nesting(depth: int) -> Case:
     return Case(doc=document({**FIELDS, "x": Raw(b"\x81" * depth + b"\x00")}), policy=WAIVED_FIELDS)
 
 
-@vector(expect=ACCEPT, rule="attacks 32, 47", effect="Refused, the waiver of unknown fields does not keep what it says.")
+@vector(
+    expect=ACCEPT,
+    rule="attacks 32, 47",
+    effect="Refused, the waiver of unknown fields does not keep what it says.",
+)
 def nesting_4() -> Case:
     """A further field, which the policy allows, holds an array in an array in an array: four levels with the payload's map."""
     return Case(doc=document({**FIELDS, "x": _nested(3)}), policy=WAIVED_FIELDS)
@@ -241,7 +266,11 @@ def timestamp_tagged(item: object) -> Case:
 @family(
     Row("24", "the nonce behind tag 24, encoded CBOR", cbor.tagged(24, NONCE)),
     Row("25", "tag 25, a reference to a string", cbor.tagged(25, 0)),
-    Row("28-29", "a value that holds itself, by tags 28 and 29", cbor.tagged(28, [cbor.tagged(29, 0)])),
+    Row(
+        "28-29",
+        "a value that holds itself, by tags 28 and 29",
+        cbor.tagged(28, [cbor.tagged(29, 0)]),
+    ),
     Row("29", "tag 29, a reference to a value", cbor.tagged(29, 0)),
     Row("35", "tag 35, a regular expression", cbor.tagged(35, "(a+)+$")),
     Row("36", "tag 36, a MIME message", cbor.tagged(36, "Content-Type: text/plain\n\n")),
@@ -280,7 +309,9 @@ def tag_before(payload: object) -> Case:
 @vector(expect="cbor.malformed", rule="attacks 23; RFC 8949 section 3.2.1", effect=TWO_READINGS)
 def nitrotpm_no_break() -> Case:
     """The break of a NitroTPM payload's map is missing."""
-    return Case(doc=document(cbor.encode(Open(nitro_tpm()))[:-1], TPM_CHAIN.key), policy=TPM_STANDARD)
+    return Case(
+        doc=document(cbor.encode(Open(nitro_tpm()))[:-1], TPM_CHAIN.key), policy=TPM_STANDARD
+    )
 
 
 @vector(expect=ACCEPT, rule="attacks 22; RFC 8949 section 3.2.3", effect=CHOICE_OF_AWS)

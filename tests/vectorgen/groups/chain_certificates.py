@@ -11,10 +11,14 @@ from vectorgen.forge.certificates import (
 )
 from vectorgen.kit import ACCEPT, Case, Row, enclave_case, family
 
-TWO_READINGS = "Two programs read two certificates: the one that was checked is not the one that is used."
+TWO_READINGS = (
+    "Two programs read two certificates: the one that was checked is not the one that is used."
+)
 
 
-OLD_VERSION = "Certificates before version 3 carry no extensions: every one of them is an authority."
+OLD_VERSION = (
+    "Certificates before version 3 carry no extensions: every one of them is an authority."
+)
 
 
 WEAK = "The weakest algorithm that anybody accepts decides."
@@ -32,17 +36,36 @@ Change = Callable[[Recipe], Recipe]
 def both(name: str, words: str, change: Change, expect: str | None = None) -> tuple[Row, ...]:
     """Make a fault once in an authority and once in the leaf."""
     shown = {"zonal": "zonal certificate", "leaf": "leaf"}
-    return tuple(Row(f"{name}-{place}", f"{words}|{shown[place]}", (place, change), expect) for place in PLACES)
+    return tuple(
+        Row(f"{name}-{place}", f"{words}|{shown[place]}", (place, change), expect)
+        for place in PLACES
+    )
 
 
 @family(
-    *both("1", "version 1: no version, no extensions", lambda r: replace(r, version=b"", extension_block=b"")),
+    *both(
+        "1",
+        "version 1: no version, no extensions",
+        lambda r: replace(r, version=b"", extension_block=b""),
+    ),
     *both("1-with-extensions", "no version but extensions", lambda r: replace(r, version=b"")),
-    *both("1-explicit", "version 1 written out", lambda r: replace(r, version=bytes.fromhex("a003020100"))),
+    *both(
+        "1-explicit",
+        "version 1 written out",
+        lambda r: replace(r, version=bytes.fromhex("a003020100")),
+    ),
     *both("2", "version 2", lambda r: replace(r, version=bytes.fromhex("a003020101"))),
     *both("4", "version 4", lambda r: replace(r, version=bytes.fromhex("a003020103"))),
-    *both("two-octets", "version 3 in two octets", lambda r: replace(r, version=bytes.fromhex("a00402020002"))),
-    *both("trailing", "a zero byte behind version 3", lambda r: replace(r, version=bytes.fromhex("a00402010200"))),
+    *both(
+        "two-octets",
+        "version 3 in two octets",
+        lambda r: replace(r, version=bytes.fromhex("a00402020002")),
+    ),
+    *both(
+        "trailing",
+        "a zero byte behind version 3",
+        lambda r: replace(r, version=bytes.fromhex("a00402010200")),
+    ),
     expect="chain.certificate",
     rule="attacks 62, 63; RFC 5280 section 4.1.2.1",
     effect=OLD_VERSION,
@@ -57,7 +80,11 @@ def version(given: tuple[str, Change]) -> Case:
     *both("negative", "negative", lambda r: replace(r, serial=der.integer(-1))),
     *both("empty", "an INTEGER without octets", lambda r: replace(r, serial=bytes.fromhex("0200"))),
     *both("22-octets", "22 octets long", lambda r: replace(r, serial=der.integer(1 << 168))),
-    *both("padded", "written with a zero octet too many", lambda r: replace(r, serial=bytes.fromhex("02020001"))),
+    *both(
+        "padded",
+        "written with a zero octet too many",
+        lambda r: replace(r, serial=bytes.fromhex("02020001")),
+    ),
     *both("text", "a text", lambda r: replace(r, serial=der.utf8("1"))),
     expect="chain.certificate",
     rule="attacks 62; RFC 5280 section 4.1.2.2",
@@ -69,7 +96,11 @@ def serial(given: tuple[str, Change]) -> Case:
 
 
 @family(
-    *both("21-octets", "21 octets long: 20 and a leading zero", lambda r: replace(r, serial=der.integer((1 << 160) - 1))),
+    *both(
+        "21-octets",
+        "21 octets long: 20 and a leading zero",
+        lambda r: replace(r, serial=der.integer((1 << 160) - 1)),
+    ),
     *both("one", "one", lambda r: replace(r, serial=der.integer(1))),
     expect=ACCEPT,
     rule="attacks 59; RFC 5280 section 4.1.2.2",
@@ -105,17 +136,41 @@ def _named(algorithm: bytes) -> Change:
 
 
 @family(
-    *both("sha256", "is ecdsa-with-SHA256 throughout", lambda r: replace(_named(SHA256_OID)(r), digest="SHA256")),
-    *both("sha512", "is ecdsa-with-SHA512 throughout", lambda r: replace(_named(SHA512_OID)(r), digest="SHA512")),
+    *both(
+        "sha256",
+        "is ecdsa-with-SHA256 throughout",
+        lambda r: replace(_named(SHA256_OID)(r), digest="SHA256"),
+    ),
+    *both(
+        "sha512",
+        "is ecdsa-with-SHA512 throughout",
+        lambda r: replace(_named(SHA512_OID)(r), digest="SHA512"),
+    ),
     *both("sha1", "is named as ecdsa-with-SHA1", _named(named_algorithm("1.2.840.10045.4.1"))),
     *both("rsa", "is named as RSA with SHA-384", _named(RSA_OID)),
     *both("ed25519", "is named as Ed25519", _named(ED25519_OID)),
     *both("unknown", "is one that nobody knows", _named(named_algorithm("1.3.6.1.4.1.55555.1"))),
     *both("null-parameters", "has NULL as parameters", _named(WITH_NULL)),
-    *both("inner-sha256", "is another one inside than outside", lambda r: replace(r, inner_algorithm=SHA256_OID)),
-    *both("outer-sha256", "is another one outside than inside", lambda r: replace(r, outer_algorithm=SHA256_OID)),
-    *both("outer-null-parameters", "has parameters outside and none inside", lambda r: replace(r, outer_algorithm=WITH_NULL)),
-    *both("inner-null-parameters", "has parameters inside and none outside", lambda r: replace(r, inner_algorithm=WITH_NULL)),
+    *both(
+        "inner-sha256",
+        "is another one inside than outside",
+        lambda r: replace(r, inner_algorithm=SHA256_OID),
+    ),
+    *both(
+        "outer-sha256",
+        "is another one outside than inside",
+        lambda r: replace(r, outer_algorithm=SHA256_OID),
+    ),
+    *both(
+        "outer-null-parameters",
+        "has parameters outside and none inside",
+        lambda r: replace(r, outer_algorithm=WITH_NULL),
+    ),
+    *both(
+        "inner-null-parameters",
+        "has parameters inside and none outside",
+        lambda r: replace(r, inner_algorithm=WITH_NULL),
+    ),
     *both("empty", "is an empty SEQUENCE", _named(der.sequence())),
     expect="chain.algorithm",
     rule="attacks 62, 64; RFC 5280 section 4.1.1.2, RFC 5758 section 3.2",

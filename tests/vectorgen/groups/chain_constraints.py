@@ -24,7 +24,10 @@ LOST = "Refused, genuine documents are lost."
 @family(
     *rows_in(AUTHORITIES, "without", "has no basicConstraints", lacking(BASIC_CONSTRAINTS)),
     *rows_in(
-        AUTHORITIES, "empty", "has empty basicConstraints, which say that it is no authority", having(basic_constraints())
+        AUTHORITIES,
+        "empty",
+        "has empty basicConstraints, which say that it is no authority",
+        having(basic_constraints()),
     ),
     expect="chain.not_a_ca",
     rule="attacks 56; RFC 5280 section 6.1.4 (k)",
@@ -74,12 +77,30 @@ def basic_constraints_that(given: tuple[str, Change]) -> Case:
 
 @family(
     *rows_in((*AUTHORITIES, "leaf"), "without", "has no keyUsage", lacking(KEY_USAGE)),
-    *rows_in(AUTHORITIES, "without-cert-sign", "may sign, but not certificates", having(key_usage(bytes.fromhex("03020780")))),
-    *rows_in(AUTHORITIES, "crl-only", "may sign revocation lists only", having(key_usage(bytes.fromhex("03020102")))),
     *rows_in(
-        ("leaf",), "cert-sign-too", "may sign certificates too", having(key_usage(bytes.fromhex("03020284"), critical=b""))
+        AUTHORITIES,
+        "without-cert-sign",
+        "may sign, but not certificates",
+        having(key_usage(bytes.fromhex("03020780"))),
     ),
-    *rows_in(("leaf",), "cert-sign-only", "may sign certificates only", having(key_usage(CERT_SIGN, critical=b""))),
+    *rows_in(
+        AUTHORITIES,
+        "crl-only",
+        "may sign revocation lists only",
+        having(key_usage(bytes.fromhex("03020102"))),
+    ),
+    *rows_in(
+        ("leaf",),
+        "cert-sign-too",
+        "may sign certificates too",
+        having(key_usage(bytes.fromhex("03020284"), critical=b"")),
+    ),
+    *rows_in(
+        ("leaf",),
+        "cert-sign-only",
+        "may sign certificates only",
+        having(key_usage(CERT_SIGN, critical=b"")),
+    ),
     *rows_in(
         ("leaf",),
         "non-repudiation-only",
@@ -87,7 +108,10 @@ def basic_constraints_that(given: tuple[str, Change]) -> Case:
         having(key_usage(bytes.fromhex("03020640"), critical=b"")),
     ),
     *rows_in(
-        ("leaf",), "key-agreement-only", "may agree on keys only", having(key_usage(bytes.fromhex("03020308"), critical=b""))
+        ("leaf",),
+        "key-agreement-only",
+        "may agree on keys only",
+        having(key_usage(bytes.fromhex("03020308"), critical=b"")),
     ),
     expect="chain.key_usage",
     rule="attacks 58; RFC 5280 section 4.2.1.3",
@@ -106,8 +130,18 @@ def usage(given: tuple[str, Change]) -> Case:
         "has digitalSignature alone",
         having(key_usage(bytes.fromhex("03020780"), critical=b"")),
     ),
-    *rows_in(("leaf",), "further-uses", "has keyAgreement besides", having(key_usage(bytes.fromhex("030203c8"), critical=b""))),
-    *rows_in(("instance",), "all-of-the-root", "may sign revocation lists too", having(key_usage(CA_USES))),
+    *rows_in(
+        ("leaf",),
+        "further-uses",
+        "has keyAgreement besides",
+        having(key_usage(bytes.fromhex("030203c8"), critical=b"")),
+    ),
+    *rows_in(
+        ("instance",),
+        "all-of-the-root",
+        "may sign revocation lists too",
+        having(key_usage(CA_USES)),
+    ),
     expect=ACCEPT,
     rule="attacks 59; RFC 5280 section 4.2.1.3",
     effect=LOST,

@@ -21,7 +21,12 @@ from vectorgen.forge.certificates import (
     with_extension,
     without_extensions,
 )
-from vectorgen.forge.keys import NEVER_TRUST_INSTANCE, NEVER_TRUST_LEAF, NEVER_TRUST_REGIONAL, NEVER_TRUST_ZONAL
+from vectorgen.forge.keys import (
+    NEVER_TRUST_INSTANCE,
+    NEVER_TRUST_LEAF,
+    NEVER_TRUST_REGIONAL,
+    NEVER_TRUST_ZONAL,
+)
 from vectorgen.kit import ACCEPT, Case, Row, enclave_case, family, vector
 
 Change = Callable[[Recipe], Recipe]
@@ -44,15 +49,22 @@ UNKNOWN: Final = "1.3.6.1.4.1.55555.1"
 NOT_UNDERSTOOD = "A restriction that its issuer has set is passed over."
 
 
-TWO_READINGS = "Two programs read two certificates: the one that was checked is not the one that is used."
+TWO_READINGS = (
+    "Two programs read two certificates: the one that was checked is not the one that is used."
+)
 
 
 LOST = "Refused, genuine documents are lost."
 
 
-def rows_in(places: tuple[str, ...], name: str, words: str, change: Change, expect: str | None = None) -> tuple[Row, ...]:
+def rows_in(
+    places: tuple[str, ...], name: str, words: str, change: Change, expect: str | None = None
+) -> tuple[Row, ...]:
     """Make a row for each place."""
-    return tuple(Row(f"{name}-{place}", f"{words}|{SHOWN[place]}", (place, change), expect) for place in places)
+    return tuple(
+        Row(f"{name}-{place}", f"{words}|{SHOWN[place]}", (place, change), expect)
+        for place in places
+    )
 
 
 def having(extension: Extension) -> Change:
@@ -68,7 +80,11 @@ def lacking(oid: str) -> Change:
 def _and_again(oid: str) -> Change:
     """Write an extension a second time."""
     return lambda recipe: replace(
-        recipe, extensions=(*recipe.extensions, *(other for other in recipe.extensions if other.oid == oid))
+        recipe,
+        extensions=(
+            *recipe.extensions,
+            *(other for other in recipe.extensions if other.oid == oid),
+        ),
     )
 
 
@@ -91,7 +107,12 @@ def critical(given: tuple[str, Change]) -> Case:
 
 
 @family(
-    *rows_in(EVERYWHERE, "unknown", "an extension that nobody knows", having(Extension(UNKNOWN, b"", der.NULL))),
+    *rows_in(
+        EVERYWHERE,
+        "unknown",
+        "an extension that nobody knows",
+        having(Extension(UNKNOWN, b"", der.NULL)),
+    ),
     *rows_in(
         ("leaf",),
         "unknown-no-der",
@@ -116,7 +137,9 @@ NAME_CONSTRAINTS: Final = der.sequence(der.element(0xA0, DNS))
 POLICY_CONSTRAINTS: Final = der.sequence(der.element(0x80, b"\0"))
 
 
-POLICY_MAPPINGS: Final = der.sequence(der.sequence(der.oid("1.3.6.1.4.1.55555.2"), der.oid("1.3.6.1.4.1.55555.3")))
+POLICY_MAPPINGS: Final = der.sequence(
+    der.sequence(der.oid("1.3.6.1.4.1.55555.2"), der.oid("1.3.6.1.4.1.55555.3"))
+)
 
 
 SERVER_AUTH: Final = der.sequence(der.oid("1.3.6.1.5.5.7.3.1"))
@@ -151,7 +174,9 @@ def narrowed_by(given: tuple[str, Change]) -> Case:
 
 def _raw_extension(recipe: Recipe, oid: str, encoded: bytes) -> Recipe:
     """Replace one extension by any bytes."""
-    parts = [encoded if extension.oid == oid else extension.encode() for extension in recipe.extensions]
+    parts = [
+        encoded if extension.oid == oid else extension.encode() for extension in recipe.extensions
+    ]
     return replace(recipe, extension_block=der.element(0xA3, der.sequence(*parts)))
 
 
@@ -192,10 +217,23 @@ def extension(given: tuple[str, Change]) -> Case:
 
 
 @family(
-    *rows_in(AUTHORITIES, "no-authority-key-identifier", "has no authorityKeyIdentifier", lacking(AUTHORITY_KEY_IDENTIFIER)),
-    *rows_in(AUTHORITIES, "no-subject-key-identifier", "has no subjectKeyIdentifier", lacking(SUBJECT_KEY_IDENTIFIER)),
     *rows_in(
-        ("regional", "zonal"), "no-crl-distribution-points", "has no cRLDistributionPoints", lacking(CRL_DISTRIBUTION_POINTS)
+        AUTHORITIES,
+        "no-authority-key-identifier",
+        "has no authorityKeyIdentifier",
+        lacking(AUTHORITY_KEY_IDENTIFIER),
+    ),
+    *rows_in(
+        AUTHORITIES,
+        "no-subject-key-identifier",
+        "has no subjectKeyIdentifier",
+        lacking(SUBJECT_KEY_IDENTIFIER),
+    ),
+    *rows_in(
+        ("regional", "zonal"),
+        "no-crl-distribution-points",
+        "has no cRLDistributionPoints",
+        lacking(CRL_DISTRIBUTION_POINTS),
     ),
     *rows_in(
         ("leaf",),
@@ -209,7 +247,12 @@ def extension(given: tuple[str, Change]) -> Case:
         "has a subjectKeyIdentifier",
         having(subject_key_identifier(NEVER_TRUST_LEAF.identifier)),
     ),
-    *rows_in(("leaf",), "order", "has its extensions in another order", lambda r: replace(r, extensions=r.extensions[::-1])),
+    *rows_in(
+        ("leaf",),
+        "order",
+        "has its extensions in another order",
+        lambda r: replace(r, extensions=r.extensions[::-1]),
+    ),
     expect=ACCEPT,
     rule="attacks 59; RFC 5280 section 4.2.1",
     effect=LOST,
@@ -226,8 +269,14 @@ def good_extensions(given: tuple[str, Change]) -> Case:
 )
 def unreachable_revocation_list() -> Case:
     """The instance's certificate has a cRLDistributionPoints whose address does not exist, as the two above it have."""
-    point = der.sequence(der.element(0xA0, der.element(0xA0, der.element(0x86, b"http://never-trust.invalid/instance.crl"))))
-    return enclave_case(at("instance", having(Extension(CRL_DISTRIBUTION_POINTS, b"", der.sequence(point)))))
+    point = der.sequence(
+        der.element(
+            0xA0, der.element(0xA0, der.element(0x86, b"http://never-trust.invalid/instance.crl"))
+        )
+    )
+    return enclave_case(
+        at("instance", having(Extension(CRL_DISTRIBUTION_POINTS, b"", der.sequence(point))))
+    )
 
 
 @vector(
@@ -239,4 +288,6 @@ def long_name_in_a_revocation_list() -> Case:
     """The zonal certificate's cRLDistributionPoints holds a name of more than 64 characters, which nobody needs to read."""
     name = der.element(0xA4, der.name("n" * 65))
     point = der.sequence(der.element(0xA0, der.element(0xA0, name)))
-    return enclave_case(at("zonal", having(Extension(CRL_DISTRIBUTION_POINTS, b"", der.sequence(point)))))
+    return enclave_case(
+        at("zonal", having(Extension(CRL_DISTRIBUTION_POINTS, b"", der.sequence(point))))
+    )

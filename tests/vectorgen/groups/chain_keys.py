@@ -42,7 +42,10 @@ X, Y = POINT[1:49], POINT[49:]
 PARITY: Final = bytes([2 + (Y[-1] & 1)])
 
 
-CURVE_B: Final = int("b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aef", 16)
+CURVE_B: Final = int(
+    "b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aef",
+    16,
+)
 
 
 GENERATOR: Final = bytes.fromhex(
@@ -51,8 +54,17 @@ GENERATOR: Final = bytes.fromhex(
 )
 
 
-def _spki(point: bytes, parameters: bytes = SECP384R1, *, kind: str = EC, unused: bytes = b"\0", tail: bytes = b"") -> bytes:
-    return der.sequence(der.sequence(der.oid(kind), parameters), der.element(der.BIT_STRING, unused, point), tail)
+def _spki(
+    point: bytes,
+    parameters: bytes = SECP384R1,
+    *,
+    kind: str = EC,
+    unused: bytes = b"\0",
+    tail: bytes = b"",
+) -> bytes:
+    return der.sequence(
+        der.sequence(der.oid(kind), parameters), der.element(der.BIT_STRING, unused, point), tail
+    )
 
 
 def _explicit_parameters(generator: bytes = GENERATOR) -> bytes:
@@ -61,7 +73,9 @@ def _explicit_parameters(generator: bytes = GENERATOR) -> bytes:
     a = der.element(der.OCTET_STRING, (FIELD_PRIME - 3).to_bytes(48, "big"))
     b = der.element(der.OCTET_STRING, CURVE_B.to_bytes(48, "big"))
     base = der.element(der.OCTET_STRING, generator)
-    return der.sequence(der.integer(1), field, der.sequence(a, b), base, der.integer(ORDER), der.integer(1))
+    return der.sequence(
+        der.integer(1), field, der.sequence(a, b), base, der.integer(ORDER), der.integer(1)
+    )
 
 
 def _low_point() -> tuple[int, int]:
@@ -177,10 +191,17 @@ def signature(given: tuple[str, Change]) -> Case:
     return enclave_case(at(*given))
 
 
-@vector(expect="chain.key", rule="attacks 65; RFC 5480 section 2.1.1", effect=WEAK_KEY, refs=("CVE-2020-0601",))
+@vector(
+    expect="chain.key",
+    rule="attacks 65; RFC 5480 section 2.1.1",
+    effect=WEAK_KEY,
+    refs=("CVE-2020-0601",),
+)
 def key_with_its_own_generator() -> Case:
     """The leaf's key has written-out parameters whose generator is the key itself, so that 1 is its private key; with it the document is signed."""
-    chain = at("leaf", lambda recipe: replace(recipe, spki=_spki(POINT, _explicit_parameters(POINT))))
+    chain = at(
+        "leaf", lambda recipe: replace(recipe, spki=_spki(POINT, _explicit_parameters(POINT)))
+    )
     payload = cbor.encode(cbor.Open(enclave(chain)))
     nonce_scalar = 5
     r = point_x(nonce_scalar * NEVER_TRUST_LEAF.scalar % ORDER) % ORDER

@@ -73,30 +73,56 @@ def twin_of_the_root() -> Case:
     return enclave_case(replace(CHAIN, cabundle=(twin(ROOT), *CHAIN.cabundle[1:])))
 
 
-@vector(expect="chain.unknown_root", rule="attacks 50, 55; AWS attestation process 3.2.3", effect=SEARCH)
+@vector(
+    expect="chain.unknown_root", rule="attacks 50, 55; AWS attestation process 3.2.3", effect=SEARCH
+)
 def without_the_root() -> Case:
     """The bundle begins with the regional certificate; the chain would end in the right root."""
     return enclave_case(replace(CHAIN, cabundle=CHAIN.cabundle[1:]))
 
 
-@vector(expect="chain.unknown_root", rule="attacks 50; AWS attestation process 3.2.3", effect=SEARCH)
+@vector(
+    expect="chain.unknown_root", rule="attacks 50; AWS attestation process 3.2.3", effect=SEARCH
+)
 def other_root_first() -> Case:
     """The bundle begins with another root; the rest of the chain hangs under the right one."""
     return enclave_case(replace(CHAIN, cabundle=(issue(SELF_MADE_ROOT), *CHAIN.cabundle[1:])))
 
 
-@vector(expect="chain.unknown_root", rule="attacks 55; AWS attestation process 3.2.3", effect=SEARCH)
+@vector(
+    expect="chain.unknown_root", rule="attacks 55; AWS attestation process 3.2.3", effect=SEARCH
+)
 def reversed_bundle() -> Case:
     """The bundle is in the order of TLS, the root last."""
     return enclave_case(replace(CHAIN, cabundle=CHAIN.cabundle[::-1]))
 
 
 @family(
-    Row("kit-under-aws", "the kit's root, and AWS's commercial root is trusted", (ROOT_DER, AWS_ROOT)),
-    Row("kit-under-gov", "the kit's root, and the GovCloud root is trusted", (ROOT_DER, AWS_GOV_ROOT)),
-    Row("gov-under-aws", "the GovCloud root, and the commercial root is trusted", (AWS_GOV_ROOT, AWS_ROOT)),
-    Row("aws-under-gov", "the commercial root, and the GovCloud root is trusted", (AWS_ROOT, AWS_GOV_ROOT)),
-    Row("aws-under-kit", "AWS's commercial root, and the kit's root is trusted", (AWS_ROOT, ROOT_DER)),
+    Row(
+        "kit-under-aws",
+        "the kit's root, and AWS's commercial root is trusted",
+        (ROOT_DER, AWS_ROOT),
+    ),
+    Row(
+        "kit-under-gov",
+        "the kit's root, and the GovCloud root is trusted",
+        (ROOT_DER, AWS_GOV_ROOT),
+    ),
+    Row(
+        "gov-under-aws",
+        "the GovCloud root, and the commercial root is trusted",
+        (AWS_GOV_ROOT, AWS_ROOT),
+    ),
+    Row(
+        "aws-under-gov",
+        "the commercial root, and the GovCloud root is trusted",
+        (AWS_ROOT, AWS_GOV_ROOT),
+    ),
+    Row(
+        "aws-under-kit",
+        "AWS's commercial root, and the kit's root is trusted",
+        (AWS_ROOT, ROOT_DER),
+    ),
     expect="chain.unknown_root",
     rule="attacks 49, 52; AWS GovCloud user guide",
     effect="A document of another partition, or of a test, is believed.",
@@ -104,23 +130,34 @@ def reversed_bundle() -> Case:
 def partition(roots: tuple[bytes, bytes]) -> Case:
     """The bundle begins with {}."""
     carried, trusted = roots
-    return replace(enclave_case(replace(CHAIN, cabundle=(carried, *CHAIN.cabundle[1:]))), anchor=trusted)
+    return replace(
+        enclave_case(replace(CHAIN, cabundle=(carried, *CHAIN.cabundle[1:]))), anchor=trusted
+    )
 
 
 @vector(expect="chain.issuer", rule="attacks 49, 55", effect=ANYONE)
 def aws_root_before_a_foreign_chain() -> Case:
     """AWS's root, which is trusted, is followed by a chain that hangs under another one."""
-    return replace(enclave_case(replace(CHAIN, cabundle=(AWS_ROOT, *CHAIN.cabundle[1:]))), anchor=AWS_ROOT)
+    return replace(
+        enclave_case(replace(CHAIN, cabundle=(AWS_ROOT, *CHAIN.cabundle[1:]))), anchor=AWS_ROOT
+    )
 
 
 @vector(expect="chain.signature", rule="attacks 49; RFC 5280 section 6.1.3 (a)(1)", effect=ANYONE)
 def forged_under_the_aws_root() -> Case:
     """The regional certificate names AWS's root, which is trusted, as its issuer; AWS has not signed it."""
-    regional = issue(without_extensions(replace(REGIONAL, issuer=AWS_ROOT_NAME), AUTHORITY_KEY_IDENTIFIER))
-    return replace(enclave_case(replace(CHAIN, cabundle=(AWS_ROOT, regional, *CHAIN.cabundle[2:]))), anchor=AWS_ROOT)
+    regional = issue(
+        without_extensions(replace(REGIONAL, issuer=AWS_ROOT_NAME), AUTHORITY_KEY_IDENTIFIER)
+    )
+    return replace(
+        enclave_case(replace(CHAIN, cabundle=(AWS_ROOT, regional, *CHAIN.cabundle[2:]))),
+        anchor=AWS_ROOT,
+    )
 
 
-EXTRA: Final = issue(under(ROOT, replace(REGIONAL, key=STRANGER, subject=der.name(f"0000000000000000.{DOMAIN}"))))
+EXTRA: Final = issue(
+    under(ROOT, replace(REGIONAL, key=STRANGER, subject=der.name(f"0000000000000000.{DOMAIN}")))
+)
 
 
 @family(
@@ -144,7 +181,11 @@ def bundle_that(certificates: tuple[bytes, ...]) -> Case:
     return enclave_case(replace(CHAIN, cabundle=certificates))
 
 
-@vector(expect="chain.issuer", rule="attacks 55, 106", effect="A verifier that follows issuers runs in a circle for ever.")
+@vector(
+    expect="chain.issuer",
+    rule="attacks 55, 106",
+    effect="A verifier that follows issuers runs in a circle for ever.",
+)
 def circle_of_issuers() -> Case:
     """Regional and zonal certificate name each other as issuer, and neither names the root."""
     regional = replace(REGIONAL, issuer=ZONAL.subject, signer=ZONAL.key)
@@ -195,4 +236,6 @@ def changed_after_signing() -> Case:
 @vector(expect="chain.issuer", rule="attacks 49, 55; RFC 5280 section 6.1.3 (a)(4)", effect=ANYONE)
 def leaf_self_issued() -> Case:
     """The leaf is self-signed under its own name."""
-    return enclave_case(at("leaf", lambda recipe: replace(recipe, issuer=recipe.subject, signer=recipe.key)))
+    return enclave_case(
+        at("leaf", lambda recipe: replace(recipe, issuer=recipe.subject, signer=recipe.key))
+    )

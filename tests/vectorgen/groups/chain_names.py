@@ -25,7 +25,9 @@ SEARCH = "Where paths are searched for, another path than the one AWS gave is fo
 
 
 def _respelled(*parts: tuple[str, bytes]) -> bytes:
-    return der.sequence(*(der.element(0x31, der.sequence(der.oid(kind), value)) for kind, value in parts))
+    return der.sequence(
+        *(der.element(0x31, der.sequence(der.oid(kind), value)) for kind, value in parts)
+    )
 
 
 US: Final = ("2.5.4.6", der.printable("US"))
@@ -59,7 +61,9 @@ def issuer_name(name: bytes) -> Case:
 )
 def issuer_name_printable_string() -> Case:
     """The leaf names its issuer with the same letters, the country as UTF8String instead of PrintableString."""
-    name = _respelled(("2.5.4.6", der.utf8("US")), ORGANIZATION, ("2.5.4.3", der.utf8(INSTANCE_NAME)))
+    name = _respelled(
+        ("2.5.4.6", der.utf8("US")), ORGANIZATION, ("2.5.4.3", der.utf8(INSTANCE_NAME))
+    )
     return enclave_case(at("leaf", lambda recipe: replace(recipe, issuer=name)))
 
 
@@ -129,4 +133,6 @@ def good_leaf_subject(name: bytes) -> Case:
 @vector(expect="chain.issuer", rule="attacks 55; RFC 5280 section 4.2.1.1", effect=SEARCH)
 def other_authority_key_identifier() -> Case:
     """The zonal certificate names another key identifier than its issuer has; its signature is the issuer's."""
-    return enclave_case(at("zonal", lambda recipe: with_extension(recipe, authority_key_identifier(bytes(20)))))
+    return enclave_case(
+        at("zonal", lambda recipe: with_extension(recipe, authority_key_identifier(bytes(20))))
+    )

@@ -59,7 +59,9 @@ def bundle_of(length: int) -> Case:
 
 
 @vector(
-    expect="document.cabundle", rule="attacks 44; AWS attestation process 3.1", effect="Work grows with what a stranger sends."
+    expect="document.cabundle",
+    rule="attacks 44; AWS attestation process 3.1",
+    effect="Work grows with what a stranger sends.",
 )
 def bundle_of_9() -> Case:
     """The bundle has 9 certificates, each with just the path length it needs: one more than this kit's limit."""
@@ -67,12 +69,18 @@ def bundle_of_9() -> Case:
 
 
 def _with_path_length(place: str, *path_length: bytes) -> Chain:
-    return at(place, lambda recipe: with_extension(recipe, basic_constraints(der.TRUE, *path_length)))
+    return at(
+        place, lambda recipe: with_extension(recipe, basic_constraints(der.TRUE, *path_length))
+    )
 
 
 @family(
     Row("root", "root allows two authorities under it, and has three", ("root", 2)),
-    Row("regional", "regional certificate allows one authority under it, and has two", ("regional", 1)),
+    Row(
+        "regional",
+        "regional certificate allows one authority under it, and has two",
+        ("regional", 1),
+    ),
     Row("zonal", "zonal certificate allows no authority under it, and has one", ("zonal", 0)),
     expect="chain.path_length",
     rule="attacks 56, 57; RFC 5280 section 4.2.1.9",
@@ -95,14 +103,24 @@ def authority_under_the_instance() -> Case:
 @vector(expect="chain.not_a_ca", rule="attacks 56; RFC 5280 section 6.1.4 (k)", effect=CA_FOR_ALL)
 def authority_under_the_leaf() -> Case:
     """The leaf of another module stands in the bundle, in the place of the instance, and has issued the leaf."""
-    issuer = replace(LEAF, key=STRANGER, subject=der.name("i-0fa4e0fa4e0fa4e0f-enc0000000000000001.us-east-1.aws"))
+    issuer = replace(
+        LEAF,
+        key=STRANGER,
+        subject=der.name("i-0fa4e0fa4e0fa4e0f-enc0000000000000001.us-east-1.aws"),
+    )
     issuer = under(ZONAL, issuer)
     return enclave_case(chain_of(ROOT, REGIONAL, ZONAL, issuer, leaf=under(issuer, LEAF)))
 
 
 @family(
-    Row("root-just-enough", "root allows the three authorities it has", ("root", (der.integer(3),))),
-    Row("regional-more", "regional certificate allows 255 authorities", ("regional", (der.integer(255),))),
+    Row(
+        "root-just-enough", "root allows the three authorities it has", ("root", (der.integer(3),))
+    ),
+    Row(
+        "regional-more",
+        "regional certificate allows 255 authorities",
+        ("regional", (der.integer(255),)),
+    ),
     Row("regional-none", "regional certificate has no path length", ("regional", ())),
     Row("instance-none", "instance's certificate has no path length", ("instance", ())),
     expect=ACCEPT,
@@ -131,7 +149,9 @@ def twin_of_an_authority(index: int) -> Case:
     return enclave_case(replace(CHAIN, cabundle=tuple(bundle)))
 
 
-@vector(expect=ACCEPT, rule="attacks 67; RFC 5480 appendix A", effect="It is as good as the first one.")
+@vector(
+    expect=ACCEPT, rule="attacks 67; RFC 5480 appendix A", effect="It is as good as the first one."
+)
 def twin_of_the_leaf() -> Case:
     """The leaf's certificate has the twin (r, n - s) of its signature."""
     return enclave_case(replace(CHAIN, certificate=twin(LEAF)))
@@ -180,10 +200,16 @@ def leaf_signature_with_s_plus_order() -> Case:
 )
 def leaf_with(lifetime: timedelta) -> Case:
     """The leaf {}."""
-    return enclave_case(at("leaf", lambda recipe: replace(recipe, not_after=der.time(HOUR + lifetime))))
+    return enclave_case(
+        at("leaf", lambda recipe: replace(recipe, not_after=der.time(HOUR + lifetime)))
+    )
 
 
-@vector(expect=ACCEPT, rule="attacks 72", effect="AWS reuses a leaf for its three hours; refused, most documents are lost.")
+@vector(
+    expect=ACCEPT,
+    rule="attacks 72",
+    effect="AWS reuses a leaf for its three hours; refused, most documents are lost.",
+)
 def leaf_reused_late() -> Case:
     """The document was made 8,523 seconds after the leaf."""
     made = HOUR + timedelta(seconds=8523)

@@ -15,7 +15,9 @@ from vectorgen.kit import ACCEPT, Case, Row, enclave_case, family, vector
 
 LOST = "Refused, genuine documents are lost."
 TIMES = "Two programs read two times: for one of them the certificate never ends."
-TWO_READINGS = "Two programs read two certificates: the one that was checked is not the one that is used."
+TWO_READINGS = (
+    "Two programs read two certificates: the one that was checked is not the one that is used."
+)
 
 
 def _time(text: str, tag: int = der.UTC_TIME) -> bytes:
@@ -30,10 +32,26 @@ def _ends(not_after: bytes) -> Change:
     *both("no-seconds", "a UTCTime without seconds", _ends(_time("2601042100Z"))),
     *both("no-z", "a UTCTime without Z", _ends(_time("260104210000"))),
     *both("offset", "a UTCTime with an offset", _ends(_time("260104210000+0000"))),
-    *both("other-offset", "a UTCTime with the offset of another zone", _ends(_time("260104210000-0800"))),
-    *both("generalized-2026", "a GeneralizedTime in 2026", _ends(_time("20260104210000Z", der.GENERALIZED_TIME))),
-    *both("generalized-fraction", "a GeneralizedTime with a fraction", _ends(_time("20500104210000.5Z", der.GENERALIZED_TIME))),
-    *both("generalized-no-z", "a GeneralizedTime without Z", _ends(_time("20500104210000", der.GENERALIZED_TIME))),
+    *both(
+        "other-offset",
+        "a UTCTime with the offset of another zone",
+        _ends(_time("260104210000-0800")),
+    ),
+    *both(
+        "generalized-2026",
+        "a GeneralizedTime in 2026",
+        _ends(_time("20260104210000Z", der.GENERALIZED_TIME)),
+    ),
+    *both(
+        "generalized-fraction",
+        "a GeneralizedTime with a fraction",
+        _ends(_time("20500104210000.5Z", der.GENERALIZED_TIME)),
+    ),
+    *both(
+        "generalized-no-z",
+        "a GeneralizedTime without Z",
+        _ends(_time("20500104210000", der.GENERALIZED_TIME)),
+    ),
     *both("february-30", "the 30th of February", _ends(_time("260230210000Z"))),
     *both("month-13", "in the 13th month", _ends(_time("261304210000Z"))),
     *both("hour-24", "in the 24th hour", _ends(_time("260104240000Z"))),
@@ -66,9 +84,15 @@ def ended(given: tuple[str, Change]) -> Case:
 
 
 @family(
-    *both("generalized-2050", "in 2050, as GeneralizedTime", _ends(_time("20500101000000Z", der.GENERALIZED_TIME))),
+    *both(
+        "generalized-2050",
+        "in 2050, as GeneralizedTime",
+        _ends(_time("20500101000000Z", der.GENERALIZED_TIME)),
+    ),
     *both("utc-2049", "in the last second of 2049, as UTCTime", _ends(_time("491231235959Z"))),
-    *both("never", "the one that means never", _ends(_time("99991231235959Z", der.GENERALIZED_TIME))),
+    *both(
+        "never", "the one that means never", _ends(_time("99991231235959Z", der.GENERALIZED_TIME))
+    ),
     expect=ACCEPT,
     rule="attacks 70; RFC 5280 section 4.1.2.5",
     effect="Refused, the chain of a partition whose root ends after 2049 is lost.",
@@ -85,7 +109,11 @@ def good_not_after(given: tuple[str, Change]) -> Case:
         lambda r: replace(r, not_before=_time("20260101000000Z", der.GENERALIZED_TIME)),
     ),
     *both("no-z", "a UTCTime without Z", lambda r: replace(r, not_before=_time("260101000000"))),
-    *both("year-0", "in the year 0", lambda r: replace(r, not_before=_time("00000101000000Z", der.GENERALIZED_TIME))),
+    *both(
+        "year-0",
+        "in the year 0",
+        lambda r: replace(r, not_before=_time("00000101000000Z", der.GENERALIZED_TIME)),
+    ),
     *both(
         "year-1949",
         "in 1949, as GeneralizedTime",
@@ -104,11 +132,29 @@ UNIQUE: Final = bytes.fromhex("00aa")
 
 
 @family(
-    *both("unused-bits", "has a signature with unused bits", lambda r: replace(r, unused_bits=b"\x01")),
-    *both("fourth-part", "has NULL behind its signature", lambda r: replace(r, after_signature=der.NULL)),
-    *both("after-extensions", "has NULL behind its extensions", lambda r: replace(r, after_extensions=der.NULL)),
-    *both("issuer-unique-id", "has an issuerUniqueID", lambda r: replace(r, after_key=der.element(0x81, UNIQUE))),
-    *both("subject-unique-id", "has a subjectUniqueID", lambda r: replace(r, after_key=der.element(0x82, UNIQUE))),
+    *both(
+        "unused-bits", "has a signature with unused bits", lambda r: replace(r, unused_bits=b"\x01")
+    ),
+    *both(
+        "fourth-part",
+        "has NULL behind its signature",
+        lambda r: replace(r, after_signature=der.NULL),
+    ),
+    *both(
+        "after-extensions",
+        "has NULL behind its extensions",
+        lambda r: replace(r, after_extensions=der.NULL),
+    ),
+    *both(
+        "issuer-unique-id",
+        "has an issuerUniqueID",
+        lambda r: replace(r, after_key=der.element(0x81, UNIQUE)),
+    ),
+    *both(
+        "subject-unique-id",
+        "has a subjectUniqueID",
+        lambda r: replace(r, after_key=der.element(0x82, UNIQUE)),
+    ),
     expect="chain.certificate",
     rule="attacks 62; RFC 5280 sections 4.1 and 4.1.2.8",
     effect=TWO_READINGS,
@@ -127,8 +173,16 @@ def part(given: tuple[str, Change]) -> Case:
     Row("truncated", "the leaf without its last byte", CHAIN.certificate[:-1]),
     Row("key-alone", "the leaf's public key", NEVER_TRUST_LEAF.spki),
     Row("tbs-alone", "the signed part of the leaf alone", CHAIN.certificate[4 : 4 + 400]),
-    Row("indefinite-length", "the leaf with an outer indefinite length", b"\x30\x80" + CHAIN.certificate[4:] + bytes(2)),
-    Row("long-length", "the leaf with a length of three octets", b"\x30\x83\x00" + CHAIN.certificate[2:]),
+    Row(
+        "indefinite-length",
+        "the leaf with an outer indefinite length",
+        b"\x30\x80" + CHAIN.certificate[4:] + bytes(2),
+    ),
+    Row(
+        "long-length",
+        "the leaf with a length of three octets",
+        b"\x30\x83\x00" + CHAIN.certificate[2:],
+    ),
     Row("set", "the leaf as a SET", b"\x31" + CHAIN.certificate[1:]),
     Row("two-in-one", "a SEQUENCE of two leaves", der.sequence(CHAIN.certificate, der.sequence())),
     expect="chain.certificate",
@@ -164,7 +218,9 @@ def of_1025_bytes(place: str) -> Case:
     return enclave_case(at(place, lambda recipe: filled_up(recipe, 1025)))
 
 
-@vector(expect="chain.certificate", rule="attacks 62; ITU-T X.690 section 10.1", effect=TWO_READINGS)
+@vector(
+    expect="chain.certificate", rule="attacks 62; ITU-T X.690 section 10.1", effect=TWO_READINGS
+)
 def instance_with_a_long_length() -> Case:
     """The instance's certificate is the good one, its outer length written in one octet more than needed."""
     good = CHAIN.cabundle[-1]

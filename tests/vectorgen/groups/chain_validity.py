@@ -6,7 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from vectorgen.forge import der
-from vectorgen.forge.certificates import LEAF_FROM, LEAF_UNTIL, NITRO_TPM_ID, Recipe, at, hierarchy, leaf_of
+from vectorgen.forge.certificates import (
+    LEAF_FROM,
+    LEAF_UNTIL,
+    NITRO_TPM_ID,
+    Recipe,
+    at,
+    hierarchy,
+    leaf_of,
+)
 from vectorgen.forge.documents import NOW, milliseconds
 from vectorgen.forge.policies import fresh_nonce, policy
 from vectorgen.kit import ACCEPT, Case, Row, enclave_case, family, tpm_case, vector
@@ -38,19 +46,34 @@ def _until(end: datetime) -> Callable[[Recipe], Recipe]:
     return lambda recipe: replace(recipe, not_after=der.time(end))
 
 
-@family(*_rows(), expect="chain.expired", rule="attacks 68, 69; RFC 5280 section 6.1.3 (a)(2)", effect=OUTSIDE)
+@family(
+    *_rows(),
+    expect="chain.expired",
+    rule="attacks 68, 69; RFC 5280 section 6.1.3 (a)(2)",
+    effect=OUTSIDE,
+)
 def ended_a_second_ago(place: str) -> Case:
     """The {} ended in the second before that of `now`."""
     return enclave_case(at(place, _until(THIS_SECOND - SECOND)))
 
 
-@family(*_rows(), expect="chain.expired", rule="attacks 68; RFC 5280 section 6.1.3 (a)(2)", effect=OUTSIDE)
+@family(
+    *_rows(),
+    expect="chain.expired",
+    rule="attacks 68; RFC 5280 section 6.1.3 (a)(2)",
+    effect=OUTSIDE,
+)
 def ended_before_the_document(place: str) -> Case:
     """The {} ended half an hour before `now`, before the document was made."""
     return enclave_case(at(place, _until(THIS_SECOND - timedelta(minutes=30))))
 
 
-@family(*_rows(), expect="chain.not_yet_valid", rule="attacks 68, 69; RFC 5280 section 6.1.3 (a)(2)", effect=OUTSIDE)
+@family(
+    *_rows(),
+    expect="chain.not_yet_valid",
+    rule="attacks 68, 69; RFC 5280 section 6.1.3 (a)(2)",
+    effect=OUTSIDE,
+)
 def begins_in_a_second(place: str) -> Case:
     """The {} begins in the second after that of `now`."""
     return enclave_case(at(place, _from(THIS_SECOND + SECOND)))
@@ -76,9 +99,24 @@ def _made_at(now: datetime) -> Case:
 @family(
     Row("first-instant", "the first instant of the leaf", LEAF_FROM, ACCEPT),
     Row("last-second", "the last second of the leaf", LEAF_UNTIL, ACCEPT),
-    Row("last-microsecond", "the last microsecond of the leaf's last second", LEAF_UNTIL + SECOND - MICROSECOND, ACCEPT),
-    Row("a-microsecond-early", "a microsecond before the leaf begins", LEAF_FROM - MICROSECOND, "chain.not_yet_valid"),
-    Row("a-second-late", "the second after the leaf's last one", LEAF_UNTIL + SECOND, "chain.expired"),
+    Row(
+        "last-microsecond",
+        "the last microsecond of the leaf's last second",
+        LEAF_UNTIL + SECOND - MICROSECOND,
+        ACCEPT,
+    ),
+    Row(
+        "a-microsecond-early",
+        "a microsecond before the leaf begins",
+        LEAF_FROM - MICROSECOND,
+        "chain.not_yet_valid",
+    ),
+    Row(
+        "a-second-late",
+        "the second after the leaf's last one",
+        LEAF_UNTIL + SECOND,
+        "chain.expired",
+    ),
     expect=ACCEPT,
     rule="attacks 69; RFC 5280 section 4.1.2.5",
     effect=INSIDE,
@@ -114,7 +152,9 @@ def nitrotpm_leaf(change: Callable[[Recipe], Recipe]) -> Case:
     return tpm_case(hierarchy(leaf=change(leaf_of(NITRO_TPM_ID))))
 
 
-@vector(expect="chain.expired", rule="attacks 68, 73; RFC 5280 section 6.1.3 (a)(2)", effect=OUTSIDE)
+@vector(
+    expect="chain.expired", rule="attacks 68, 73; RFC 5280 section 6.1.3 (a)(2)", effect=OUTSIDE
+)
 def leaf_ended_policy_patient() -> Case:
     """The leaf ended a day ago; the policy would believe documents that are two days old."""
     return enclave_case(now=NOW + timedelta(days=1), policy=TWO_DAYS)

@@ -4,7 +4,15 @@ from base64 import b64encode
 from typing import Final
 
 from vectorgen.forge import cbor
-from vectorgen.forge.documents import CHAIN, ES384, TPM_CHAIN, document, enclave, envelope, nitro_tpm
+from vectorgen.forge.documents import (
+    CHAIN,
+    ES384,
+    TPM_CHAIN,
+    document,
+    enclave,
+    envelope,
+    nitro_tpm,
+)
 from vectorgen.forge.policies import TPM_STANDARD, WAIVED_FIELDS
 from vectorgen.kit import ACCEPT, Case, Row, enclave_case, family, tpm_case, vector
 
@@ -23,7 +31,9 @@ DOC: Final = GOOD.encode()
 MAX_PAYLOAD: Final = 16_384
 
 
-TWO_READINGS = "One document has two readings: what one program checks is not what the next one uses."
+TWO_READINGS = (
+    "One document has two readings: what one program checks is not what the next one uses."
+)
 
 
 NOT_SIGNED = "What stands outside the signature can be changed by anyone on the way."
@@ -38,20 +48,30 @@ def _padded(length: int) -> bytes:
     return cbor.encode(cbor.Open(enclave(padding=bytes(10_000 + length - shorter))))
 
 
-@vector(expect=ACCEPT, rule="attacks 4, 41; AWS attestation process 3.1", effect="Refused, no genuine enclave could be used.")
+@vector(
+    expect=ACCEPT,
+    rule="attacks 4, 41; AWS attestation process 3.1",
+    effect="Refused, no genuine enclave could be used.",
+)
 def untagged() -> Case:
     """An enclave's document as AWS writes it today: no tag, payload map of indefinite length, 16 PCRs."""
     return enclave_case()
 
 
-@vector(expect=ACCEPT, rule="attacks 4; AWS attestation process 3.1", effect="Refused, no genuine instance could be used.")
+@vector(
+    expect=ACCEPT,
+    rule="attacks 4; AWS attestation process 3.1",
+    effect="Refused, no genuine instance could be used.",
+)
 def untagged_nitrotpm() -> Case:
     """A NitroTPM document as AWS writes it today: no tag, payload map of indefinite length."""
     return tpm_case()
 
 
 @vector(
-    expect=ACCEPT, rule="attacks 4; RFC 9052 section 4.2", effect="AWS's text allows the tag; refused, such a document is lost."
+    expect=ACCEPT,
+    rule="attacks 4; RFC 9052 section 4.2",
+    effect="AWS's text allows the tag; refused, such a document is lost.",
 )
 def tag_18() -> Case:
     """An enclave's document with the tag of COSE_Sign1."""
@@ -59,32 +79,50 @@ def tag_18() -> Case:
 
 
 @vector(
-    expect=ACCEPT, rule="attacks 4; RFC 9052 section 4.2", effect="AWS's text allows the tag; refused, such a document is lost."
+    expect=ACCEPT,
+    rule="attacks 4; RFC 9052 section 4.2",
+    effect="AWS's text allows the tag; refused, such a document is lost.",
 )
 def tag_18_nitrotpm() -> Case:
     """A NitroTPM document with the tag of COSE_Sign1."""
     return Case(doc=b"\xd2" + document(nitro_tpm(), TPM_CHAIN.key), policy=TPM_STANDARD)
 
 
-@vector(expect=ACCEPT, rule="attacks 1; AWS attestation process 3.1", effect="Refused, documents with full fields are lost.")
+@vector(
+    expect=ACCEPT,
+    rule="attacks 1; AWS attestation process 3.1",
+    effect="Refused, documents with full fields are lost.",
+)
 def payload_of_16384_bytes() -> Case:
     """The payload has the 16,384 bytes that AWS allows; an unlisted field, which the policy allows, fills it up."""
     return Case(doc=document(_padded(MAX_PAYLOAD)), policy=WAIVED_FIELDS)
 
 
-@vector(expect="cose.payload", rule="attacks 1; AWS attestation process 3.1", effect="Work grows with what a stranger sends.")
+@vector(
+    expect="cose.payload",
+    rule="attacks 1; AWS attestation process 3.1",
+    effect="Work grows with what a stranger sends.",
+)
 def payload_of_16385_bytes() -> Case:
     """The payload has one byte more than AWS allows."""
     return Case(doc=document(_padded(MAX_PAYLOAD + 1)), policy=WAIVED_FIELDS)
 
 
-@vector(expect="cose.too_large", rule="attacks 1", effect="Memory and time are spent on anything that a stranger sends.")
+@vector(
+    expect="cose.too_large",
+    rule="attacks 1",
+    effect="Memory and time are spent on anything that a stranger sends.",
+)
 def document_over_the_cap() -> Case:
     """The whole document has 24,000 bytes: refused before anything is decoded."""
     return Case(doc=document(_padded(24_000 - len(DOC) + len(PAYLOAD))), policy=WAIVED_FIELDS)
 
 
-@vector(expect="cbor.malformed", rule="attacks 2", effect="An index error instead of a refusal takes the service down.")
+@vector(
+    expect="cbor.malformed",
+    rule="attacks 2",
+    effect="An index error instead of a refusal takes the service down.",
+)
 def empty_input() -> Case:
     """The input has no byte at all."""
     return Case(doc=b"")
@@ -183,14 +221,22 @@ def not_four_items(doc: bytes) -> Case:
     Row("es256", "algorithm -7, ES256", bytes.fromhex("a10126")),
     Row("es512", "algorithm -36, ES512", bytes.fromhex("a1013823")),
     Row("eddsa", "algorithm -8, EdDSA", bytes.fromhex("a10127")),
-    Row("hmac", "algorithm 5, HMAC 256/256: the leaf's public key would be the shared secret", bytes.fromhex("a10105")),
+    Row(
+        "hmac",
+        "algorithm 5, HMAC 256/256: the leaf's public key would be the shared secret",
+        bytes.fromhex("a10105"),
+    ),
     Row("none", "algorithm 0, which is reserved", bytes.fromhex("a10100")),
     Row("unknown", "algorithm -999, which nobody knows", bytes.fromhex("a1013903e6")),
     Row("text-es384", 'the text "ES384" as algorithm', cbor.encode({1: "ES384"})),
     Row("text-none", 'the text "none" as algorithm', cbor.encode({1: "none"})),
     Row("esp384", "algorithm -51, ESP384, which AWS does not use", bytes.fromhex("a1013832")),
     Row("kid-too", "a key identifier besides the algorithm", bytes.fromhex("a20138220441aa")),
-    Row("crit-too", "a list of critical labels besides the algorithm", bytes.fromhex("a20138220281187b")),
+    Row(
+        "crit-too",
+        "a list of critical labels besides the algorithm",
+        bytes.fromhex("a20138220281187b"),
+    ),
     Row("duplicate", "the algorithm twice", bytes.fromhex("a2013822013822")),
     Row("trailing", "a zero byte behind the map", bytes.fromhex("a101382200")),
     Row("wide-algorithm", "the algorithm in three bytes", bytes.fromhex("a101390022")),
@@ -210,7 +256,12 @@ def protected_header(content: bytes) -> Case:
 
 @family(
     Row("map", "a map instead of a byte string", ES384, "cose.protected_header"),
-    Row("text", "a text string of the same bytes", cbor.head(cbor.TEXT, 4) + b"\x61\x01\x38\x22", "cose.protected_header"),
+    Row(
+        "text",
+        "a text string of the same bytes",
+        cbor.head(cbor.TEXT, 4) + b"\x61\x01\x38\x22",
+        "cose.protected_header",
+    ),
     Row("null", "null", b"\xf6", "cose.protected_header"),
     Row("wide-length", "a byte string whose length takes two bytes", cbor.wide(ES384, 1).data),
     Row("chunked", "a byte string of indefinite length", cbor.chunked(ES384, 2).data),
@@ -259,4 +310,6 @@ def unprotected_header(item: bytes) -> Case:
 )
 def unprotected_header_map_as_label() -> Case:
     """The unprotected header has a map as label."""
-    return Case(doc=b"\x84" + GOOD.protected + bytes.fromhex("a1a000") + GOOD.payload + GOOD.signature)
+    return Case(
+        doc=b"\x84" + GOOD.protected + bytes.fromhex("a1a000") + GOOD.payload + GOOD.signature
+    )

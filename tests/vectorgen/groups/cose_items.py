@@ -10,7 +10,9 @@ from vectorgen.groups.cose import GOOD, NO_HEADER, PAYLOAD
 from vectorgen.kit import Case, Row, family, vector
 
 OTHER_MESSAGE = "A message of another kind passes for an attestation document."
-TWO_READINGS = "One document has two readings: what one program checks is not what the next one uses."
+TWO_READINGS = (
+    "One document has two readings: what one program checks is not what the next one uses."
+)
 
 
 @family(
@@ -20,8 +22,18 @@ TWO_READINGS = "One document has two readings: what one program checks is not wh
     Row("array", "an array", cbor.encode([PAYLOAD])),
     Row("empty", "an empty byte string", b"\x40"),
     Row("tag-24", "tagged as encoded CBOR", cbor.tagged(24, PAYLOAD).data, "cbor.tag"),
-    Row("wide", "a byte string whose length takes four bytes", cbor.wide(PAYLOAD, 4).data, "cose.structure"),
-    Row("chunked", "a byte string of indefinite length", cbor.chunked(PAYLOAD, 1000).data, "cose.structure"),
+    Row(
+        "wide",
+        "a byte string whose length takes four bytes",
+        cbor.wide(PAYLOAD, 4).data,
+        "cose.structure",
+    ),
+    Row(
+        "chunked",
+        "a byte string of indefinite length",
+        cbor.chunked(PAYLOAD, 1000).data,
+        "cose.structure",
+    ),
     expect="cose.payload",
     rule="attacks 11, 22, 26; RFC 9052 section 4.2",
     effect=TWO_READINGS,
@@ -40,7 +52,11 @@ SIGNATURE: Final = raw(*CHAIN.key.sign(sig_structure(PAYLOAD)))
     Row("95", "lacks its last byte", SIGNATURE[:-1]),
     Row("97", "has a zero byte behind it", SIGNATURE + b"\0"),
     Row("97-leading", "has a zero byte before it", b"\0" + SIGNATURE),
-    Row("98-padded-halves", "has a zero byte before each half", b"\0" + SIGNATURE[:48] + b"\0" + SIGNATURE[48:]),
+    Row(
+        "98-padded-halves",
+        "has a zero byte before each half",
+        b"\0" + SIGNATURE[:48] + b"\0" + SIGNATURE[48:],
+    ),
     Row("64", "has the length of ES256", SIGNATURE[:64]),
     Row("132", "has the length of ES512", bytes(18) + SIGNATURE[:48] + bytes(18) + SIGNATURE[48:]),
     Row("192", "stands there twice", SIGNATURE * 2),
@@ -57,9 +73,15 @@ def signature(content: bytes) -> Case:
 @family(
     Row("text", "a text", cbor.encode("s" * 96)),
     Row("null", "null", b"\xf6"),
-    Row("array", "an array of signatures as in COSE_Sign, without its tag", cbor.encode([[ES384, NO_HEADER, SIGNATURE]])),
+    Row(
+        "array",
+        "an array of signatures as in COSE_Sign, without its tag",
+        cbor.encode([[ES384, NO_HEADER, SIGNATURE]]),
+    ),
     Row("halves", "an array of r and s", cbor.encode([SIGNATURE[:48], SIGNATURE[48:]])),
-    Row("wide", "a byte string whose length takes two bytes too many", cbor.wide(SIGNATURE, 2).data),
+    Row(
+        "wide", "a byte string whose length takes two bytes too many", cbor.wide(SIGNATURE, 2).data
+    ),
     Row("chunked", "a byte string of indefinite length", cbor.chunked(SIGNATURE, 48).data),
     expect="cose.structure",
     rule="attacks 20, 22, 26; RFC 9052 section 4.2",
@@ -77,7 +99,13 @@ def signature_as(item: bytes) -> Case:
 )
 def mac0_untagged() -> Case:
     """A COSE_Mac0 without its tag: the fourth item is a MAC of 32 bytes."""
-    return Case(doc=b"\x84" + GOOD.protected + GOOD.unprotected + GOOD.payload + cbor.encode(bytes(range(32))))
+    return Case(
+        doc=b"\x84"
+        + GOOD.protected
+        + GOOD.unprotected
+        + GOOD.payload
+        + cbor.encode(bytes(range(32)))
+    )
 
 
 @vector(expect="cbor.tag", rule="attacks 20; RFC 9052 section 4.1", effect=OTHER_MESSAGE)

@@ -71,7 +71,9 @@ def without_nitrotpm_pcrs() -> Case:
     return tpm_case(pcrs=DROP)
 
 
-@vector(expect="document.field_missing", rule="attacks 33; AWS attestation process 3.1", effect=GUESS)
+@vector(
+    expect="document.field_missing", rule="attacks 33; AWS attestation process 3.1", effect=GUESS
+)
 def empty_map() -> Case:
     """The payload is an empty map."""
     return Case(doc=document(b"\xa0"))
@@ -83,30 +85,62 @@ def empty_map() -> Case:
     Row("digest-bytes", "digest is a byte string", {"digest": b"SHA384"}),
     Row("digest-integer", "digest is -43, COSE's number of SHA-384", {"digest": -43}),
     Row("timestamp-text", "timestamp is a text of digits", {"timestamp": str(milliseconds(MADE))}),
-    Row("timestamp-float", "timestamp is a float", {"timestamp": Raw(b"\xfb" + struct.pack(">d", milliseconds(MADE)))}),
+    Row(
+        "timestamp-float",
+        "timestamp is a float",
+        {"timestamp": Raw(b"\xfb" + struct.pack(">d", milliseconds(MADE)))},
+    ),
     Row("timestamp-true", "timestamp is true", {"timestamp": True}),
     Row("timestamp-nan", "timestamp is not a number", {"timestamp": Raw(bytes.fromhex("f97e00"))}),
-    Row("timestamp-bytes", "timestamp is a byte string", {"timestamp": milliseconds(MADE).to_bytes(8, "big")}),
+    Row(
+        "timestamp-bytes",
+        "timestamp is a byte string",
+        {"timestamp": milliseconds(MADE).to_bytes(8, "big")},
+    ),
     Row("pcrs-array", "pcrs is an array", {"pcrs": list(ENCLAVE_PCRS.values())}),
-    Row("pcrs-bytes", "pcrs is a byte string that holds the map", {"pcrs": cbor.encode(dict(ENCLAVE_PCRS))}),
+    Row(
+        "pcrs-bytes",
+        "pcrs is a byte string that holds the map",
+        {"pcrs": cbor.encode(dict(ENCLAVE_PCRS))},
+    ),
     Row("pcrs-empty-array", "pcrs is an empty array", {"pcrs": []}),
-    Row("pcr-text", "the value of PCR0 is a text of hex digits", {"pcrs": {**ENCLAVE_PCRS, 0: ENCLAVE_PCRS[0].hex()}}),
+    Row(
+        "pcr-text",
+        "the value of PCR0 is a text of hex digits",
+        {"pcrs": {**ENCLAVE_PCRS, 0: ENCLAVE_PCRS[0].hex()}},
+    ),
     Row("pcr-null", "the value of PCR0 is null", {"pcrs": {**ENCLAVE_PCRS, 0: None}}),
     Row(
         "pcr-array",
         "the value of PCR0 is an array of two halves",
         {"pcrs": {**ENCLAVE_PCRS, 0: [ENCLAVE_PCRS[0][:24], ENCLAVE_PCRS[0][24:]]}},
     ),
-    Row("certificate-text", "certificate is a text", {"certificate": b64encode(CHAIN.certificate).decode()}),
-    Row("certificate-array", "certificate is an array of the certificate", {"certificate": [CHAIN.certificate]}),
+    Row(
+        "certificate-text",
+        "certificate is a text",
+        {"certificate": b64encode(CHAIN.certificate).decode()},
+    ),
+    Row(
+        "certificate-array",
+        "certificate is an array of the certificate",
+        {"certificate": [CHAIN.certificate]},
+    ),
     Row("cabundle-bytes", "cabundle is a byte string", {"cabundle": b"".join(CHAIN.cabundle)}),
-    Row("cabundle-map", "cabundle is a map by position", {"cabundle": dict(enumerate(CHAIN.cabundle))}),
+    Row(
+        "cabundle-map",
+        "cabundle is a map by position",
+        {"cabundle": dict(enumerate(CHAIN.cabundle))},
+    ),
     Row(
         "cabundle-entry-text",
         "an entry of cabundle is a text",
         {"cabundle": [*CHAIN.cabundle[:3], b64encode(CHAIN.cabundle[3]).decode()]},
     ),
-    Row("cabundle-entry-null", "an entry of cabundle is null", {"cabundle": [*CHAIN.cabundle[:3], None]}),
+    Row(
+        "cabundle-entry-null",
+        "an entry of cabundle is null",
+        {"cabundle": [*CHAIN.cabundle[:3], None]},
+    ),
     Row("public-key-text", "public_key is a text", {"public_key": PUBLIC_KEY.decode()}),
     Row("public-key-map", "public_key is a COSE_Key map", {"public_key": {1: 2}}),
     Row("public-key-false", "public_key is false", {"public_key": False}),
@@ -155,16 +189,30 @@ def payload_is(payload: object) -> Case:
     Row("trailing-newline", "followed by a line feed", ENCLAVE_ID + "\n"),
     Row("escape", "interrupted by a terminal's escape", "i-0fa4e0fa4\x1b[2Ke0f" + SUFFIX),
     Row("delete", "interrupted by a delete character", "i-0fa4e0fa4e0\x7ffa4e0f" + SUFFIX),
-    Row("c1-control", "interrupted by a control character above ASCII", "i-0fa4e0fa4e0\x9bfa4e0f" + SUFFIX),
+    Row(
+        "c1-control",
+        "interrupted by a control character above ASCII",
+        "i-0fa4e0fa4e0\x9bfa4e0f" + SUFFIX,
+    ),
     Row("accent", "written with an accent", "í-0fa4e0fa4e0fa4e0f" + SUFFIX),
-    Row("full-width-digits", "written with full-width digits", "i-０fa4e0fa4e0fa4e0f" + SUFFIX),  # noqa: RUF001 - that is the fault
-    Row("right-to-left", "interrupted by a right-to-left mark", "i-0fa4e0fa4e0\u202efa4e0f" + SUFFIX),
+    Row("full-width-digits", "written with full-width digits", "i-０fa4e0fa4e0fa4e0f" + SUFFIX),
+    Row(
+        "right-to-left", "interrupted by a right-to-left mark", "i-0fa4e0fa4e0\u202efa4e0f" + SUFFIX
+    ),
     Row("257-characters", "one character longer than 256", "i" * (257 - len(SUFFIX)) + SUFFIX),
     Row("no-suffix", "one without the suffix of a module", "i-0fa4e0fa4e0fa4e0f"),
-    Row("other-suffix", "one with the suffix of neither kind", "i-0fa4e0fa4e0fa4e0f-vtp0fa4e0fa4e0fa4e0"),
+    Row(
+        "other-suffix",
+        "one with the suffix of neither kind",
+        "i-0fa4e0fa4e0fa4e0f-vtp0fa4e0fa4e0fa4e0",
+    ),
     Row("short-suffix", "one with 15 digits in its suffix", ENCLAVE_ID[:-1]),
     Row("long-suffix", "one with 17 digits in its suffix", ENCLAVE_ID + "0"),
-    Row("upper-case-suffix", "one with its suffix in upper case", "i-0fa4e0fa4e0fa4e0f-ENC0FA4E0FA4E0FA4E0"),
+    Row(
+        "upper-case-suffix",
+        "one with its suffix in upper case",
+        "i-0fa4e0fa4e0fa4e0f-ENC0FA4E0FA4E0FA4E0",
+    ),
     Row("suffix-alone", "the suffix without an instance", SUFFIX),
     expect="document.module_id",
     rule="attacks 31, 38, 105; AWS attestation process 3.1",

@@ -105,35 +105,55 @@ def nitrotpm_unknown_field() -> Case:
     return tpm_case(extra=None)
 
 
-@vector(expect="document.kind", rule="attacks 48; EC2 user guide, NitroTPM", effect="An instance passes for an enclave.")
+@vector(
+    expect="document.kind",
+    rule="attacks 48; EC2 user guide, NitroTPM",
+    effect="An instance passes for an enclave.",
+)
 def both_maps() -> Case:
     """An enclave's document has a map of NitroTPM PCRs besides its own."""
     return enclave_case(nitrotpm_pcrs=dict(TPM_PCRS))
 
 
-@vector(expect="document.kind", rule="attacks 48; EC2 user guide, NitroTPM", effect="An instance passes for an enclave.")
+@vector(
+    expect="document.kind",
+    rule="attacks 48; EC2 user guide, NitroTPM",
+    effect="An instance passes for an enclave.",
+)
 def both_maps_one_null() -> Case:
     """A NitroTPM document has the field pcrs as null besides its own map."""
     return Case(doc=document({**nitro_tpm(), "pcrs": None}, TPM_CHAIN.key), policy=TPM_STANDARD)
 
 
-@vector(expect="document.kind", rule="attacks 48; EC2 user guide, NitroTPM", effect="An instance passes for an enclave.")
+@vector(
+    expect="document.kind",
+    rule="attacks 48; EC2 user guide, NitroTPM",
+    effect="An instance passes for an enclave.",
+)
 def pcrs_of_a_nitrotpm_module() -> Case:
     """The map is called pcrs, and the module_id and the leaf are those of an instance with NitroTPM."""
     return Case(doc=document(enclave(TPM_CHAIN, module_id=NITRO_TPM_ID), TPM_CHAIN.key))
 
 
-@vector(expect="document.kind", rule="attacks 48; EC2 user guide, NitroTPM", effect="An enclave passes for an instance.")
+@vector(
+    expect="document.kind",
+    rule="attacks 48; EC2 user guide, NitroTPM",
+    effect="An enclave passes for an instance.",
+)
 def nitrotpm_pcrs_of_an_enclave() -> Case:
     """The map is called nitrotpm_pcrs, and the module_id and the leaf are those of an enclave."""
-    return Case(doc=document(nitro_tpm(CHAIN, module_id=ENCLAVE_ID), CHAIN.key), policy=TPM_STANDARD)
+    return Case(
+        doc=document(nitro_tpm(CHAIN, module_id=ENCLAVE_ID), CHAIN.key), policy=TPM_STANDARD
+    )
 
 
 LONG_ID: Final = "i-" + "0" * (256 - len(SUFFIX) - 2) + SUFFIX
 
 
 @vector(
-    expect=ACCEPT, rule="attacks 31; AWS attestation process 3.1", effect="Refused, longer instance ids would end the service."
+    expect=ACCEPT,
+    rule="attacks 31; AWS attestation process 3.1",
+    effect="Refused, longer instance ids would end the service.",
 )
 def module_id_of_256_characters() -> Case:
     """The module_id has 256 characters, and the leaf's name begins with it."""
@@ -141,7 +161,9 @@ def module_id_of_256_characters() -> Case:
 
 
 @vector(
-    expect=ACCEPT, rule="attacks 31; AWS attestation process 3.1", effect="Refused, ids of another form would end the service."
+    expect=ACCEPT,
+    rule="attacks 31; AWS attestation process 3.1",
+    effect="Refused, ids of another form would end the service.",
 )
 def module_id_with_other_printable_characters() -> Case:
     """The module_id begins with a bare-metal host's name, with a blank and a tilde."""

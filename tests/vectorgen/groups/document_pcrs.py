@@ -59,7 +59,9 @@ def pcr_count(values: dict[int, bytes]) -> Case:
 
 
 @vector(
-    expect="document.pcr_count", rule="attacks 41; EC2 user guide, NitroTPM", effect="No value at all would match every policy."
+    expect="document.pcr_count",
+    rule="attacks 41; EC2 user guide, NitroTPM",
+    effect="No value at all would match every policy.",
 )
 def nitrotpm_pcr_count_empty() -> Case:
     """A NitroTPM document has no PCR."""
@@ -102,7 +104,9 @@ def pcr_index_is(swap: tuple[int, object]) -> Case:
     """A PCR has the index {}."""
     old, new = swap
     return enclave_case(
-        pcrs=cbor.Pairs(tuple((new if index == old else index, value) for index, value in ENCLAVE_PCRS.items()))
+        pcrs=cbor.Pairs(
+            tuple((new if index == old else index, value) for index, value in ENCLAVE_PCRS.items())
+        )
     )
 
 
@@ -117,7 +121,10 @@ def nitrotpm_pcr_index_32() -> Case:
 
 
 @family(
-    *(Row(f"{length}", f"{length} bytes", ENCLAVE_PCRS[0][:length]) for length in (0, 1, 20, 32, 47)),
+    *(
+        Row(f"{length}", f"{length} bytes", ENCLAVE_PCRS[0][:length])
+        for length in (0, 1, 20, 32, 47)
+    ),
     Row("49", "49 bytes", ENCLAVE_PCRS[0] + b"\0"),
     Row("64", "64 bytes", ENCLAVE_PCRS[0] + bytes(16)),
     expect="document.pcr_length",
@@ -141,7 +148,11 @@ def every_pcr_has(length: int) -> Case:
     return enclave_case(pcrs={index: (value * 2)[:length] for index, value in ENCLAVE_PCRS.items()})
 
 
-@vector(expect="document.pcr_length", rule="attacks 40", effect="PCRs of one hash are compared with values of another.")
+@vector(
+    expect="document.pcr_length",
+    rule="attacks 40",
+    effect="PCRs of one hash are compared with values of another.",
+)
 def nitrotpm_pcr_length_32() -> Case:
     """PCR23 of a NitroTPM document has 32 bytes."""
     return tpm_case(pcrs={**TPM_PCRS, 23: bytes(32)})
@@ -150,7 +161,11 @@ def nitrotpm_pcr_length_32() -> Case:
 @family(
     Row("empty", "empty", b""),
     Row("trailing-byte", "followed by a zero byte", CHAIN.certificate + b"\0"),
-    Row("trailing-certificate", "followed by the beginning of its issuer's", CHAIN.certificate + CHAIN.cabundle[-1][:200]),
+    Row(
+        "trailing-certificate",
+        "followed by the beginning of its issuer's",
+        CHAIN.certificate + CHAIN.cabundle[-1][:200],
+    ),
     expect="document.certificate",
     rule="attacks 45; AWS attestation process 3.1",
     effect="What follows the certificate is read by one program and not by the next.",
@@ -166,7 +181,9 @@ def certificate(value: bytes) -> Case:
     Row("empty-entry", "holds an empty certificate", [*CHAIN.cabundle[:3], b""]),
     Row("empty-root", "begins with an empty certificate", [b"", *CHAIN.cabundle[1:]]),
     Row(
-        "trailing-byte", "holds a certificate that is followed by a zero byte", [*CHAIN.cabundle[:3], CHAIN.cabundle[3] + b"\0"]
+        "trailing-byte",
+        "holds a certificate that is followed by a zero byte",
+        [*CHAIN.cabundle[:3], CHAIN.cabundle[3] + b"\0"],
     ),
     Row(
         "trailing-byte-root",

@@ -6,7 +6,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from vectorgen.forge.documents import DROP, MADE, NONCE, NOW, PUBLIC_KEY, milliseconds
-from vectorgen.forge.policies import MAX_AGE_MS, MAX_CLOCK_SKEW_MS, fresh_nonce, policy, timestamp_only, tpm_set
+from vectorgen.forge.policies import (
+    MAX_AGE_MS,
+    MAX_CLOCK_SKEW_MS,
+    fresh_nonce,
+    policy,
+    timestamp_only,
+    tpm_set,
+)
 from vectorgen.kit import ACCEPT, Case, Row, enclave_case, family, tpm_case, vector
 
 MAX_AGE: Final = timedelta(milliseconds=MAX_AGE_MS)
@@ -56,14 +63,20 @@ def nonce_nitrotpm(value: object) -> Case:
     return tpm_case(nonce=value)
 
 
-@vector(expect="freshness.nonce_absent", rule="attacks 76, 80", effect="The enclave's own data would stand for the challenge.")
+@vector(
+    expect="freshness.nonce_absent",
+    rule="attacks 76, 80",
+    effect="The enclave's own data would stand for the challenge.",
+)
 def nonce_in_user_data() -> Case:
     """The nonce stands in user_data, and the nonce field is null."""
     return enclave_case(nonce=None, user_data=NONCE)
 
 
 @vector(
-    expect="freshness.nonce_mismatch", rule="attacks 76, 80", effect="The enclave's own data would stand for the challenge."
+    expect="freshness.nonce_mismatch",
+    rule="attacks 76, 80",
+    effect="The enclave's own data would stand for the challenge.",
 )
 def nonce_in_public_key() -> Case:
     """The nonce stands in public_key, and the nonce field holds another one."""
@@ -126,7 +139,12 @@ def ahead(now: datetime) -> Case:
 
 @family(
     Row("too-old", "too old by a millisecond", MADE + MAX_AGE + MILLISECOND, "freshness.too_old"),
-    Row("from-the-future", "ahead by a millisecond too much", MADE - MAX_CLOCK_SKEW - MILLISECOND, "freshness.from_the_future"),
+    Row(
+        "from-the-future",
+        "ahead by a millisecond too much",
+        MADE - MAX_CLOCK_SKEW - MILLISECOND,
+        "freshness.from_the_future",
+    ),
     expect=ACCEPT,
     rule="attacks 74, 75; RFC 9334 section 10",
     effect=OLD,
@@ -136,25 +154,44 @@ def nitrotpm(now: datetime) -> Case:
     return replace(tpm_case(), now=now)
 
 
-@vector(expect=ACCEPT, rule="attacks 75", effect="Refused, two clocks that agree would be too much of an agreement.")
+@vector(
+    expect=ACCEPT,
+    rule="attacks 75",
+    effect="Refused, two clocks that agree would be too much of an agreement.",
+)
 def made_now_without_skew() -> Case:
     """The document's time is `now` exactly, and the policy allows no clock skew."""
-    return replace(enclave_case(policy=policy(freshness=fresh_nonce(max_clock_skew_ms=0))), now=MADE)
+    return replace(
+        enclave_case(policy=policy(freshness=fresh_nonce(max_clock_skew_ms=0))), now=MADE
+    )
 
 
-@vector(expect="freshness.from_the_future", rule="attacks 75", effect="A clock skew of zero would mean any skew.")
+@vector(
+    expect="freshness.from_the_future",
+    rule="attacks 75",
+    effect="A clock skew of zero would mean any skew.",
+)
 def ahead_without_skew() -> Case:
     """The document's time is a microsecond ahead of `now`, and the policy allows no clock skew."""
-    return replace(enclave_case(policy=policy(freshness=fresh_nonce(max_clock_skew_ms=0))), now=MADE - MICROSECOND)
+    return replace(
+        enclave_case(policy=policy(freshness=fresh_nonce(max_clock_skew_ms=0))),
+        now=MADE - MICROSECOND,
+    )
 
 
 @vector(expect=ACCEPT, rule="attacks 74", effect="Refused, the shortest max_age could not be met.")
 def max_age_of_one_millisecond() -> Case:
     """The document is one millisecond old, all that the policy allows."""
-    return replace(enclave_case(policy=policy(freshness=fresh_nonce(max_age_ms=1))), now=MADE + MILLISECOND)
+    return replace(
+        enclave_case(policy=policy(freshness=fresh_nonce(max_age_ms=1))), now=MADE + MILLISECOND
+    )
 
 
-@vector(expect=ACCEPT, rule="attacks 72, 74", effect="Refused, an archive or a long batch job cannot say what it means.")
+@vector(
+    expect=ACCEPT,
+    rule="attacks 72, 74",
+    effect="Refused, an archive or a long batch job cannot say what it means.",
+)
 def two_hours_old_with_leave() -> Case:
     """The document is two hours old, and the policy allows three."""
     leave = policy(freshness=fresh_nonce(max_age_ms=3 * 3_600_000))
@@ -220,12 +257,19 @@ def timestamp_only_with(value: object) -> Case:
 )
 def timestamp_only_nitrotpm() -> Case:
     """The policy asks for no nonce, and the NitroTPM document carries none."""
-    return replace(tpm_case(policy=policy(tpm_set(), freshness=timestamp_only()), nonce=None), nonce=None)
+    return replace(
+        tpm_case(policy=policy(tpm_set(), freshness=timestamp_only()), nonce=None), nonce=None
+    )
 
 
 @family(
     Row("too-old", "a millisecond too old", MADE + MAX_AGE + MILLISECOND, "freshness.too_old"),
-    Row("from-the-future", "a millisecond too far ahead", MADE - MAX_CLOCK_SKEW - MILLISECOND, "freshness.from_the_future"),
+    Row(
+        "from-the-future",
+        "a millisecond too far ahead",
+        MADE - MAX_CLOCK_SKEW - MILLISECOND,
+        "freshness.from_the_future",
+    ),
     expect=ACCEPT,
     rule="attacks 74, 75, 78",
     effect=OLD,
@@ -245,7 +289,11 @@ def good_at_its_own_time_only() -> Case:
     return replace(enclave_case(), now=NOW + timedelta(days=365))
 
 
-@vector(expect="chain.expired", rule="attacks 73", effect="A document's own time would stand for the clock.")
+@vector(
+    expect="chain.expired",
+    rule="attacks 73",
+    effect="A document's own time would stand for the clock.",
+)
 def timestamp_inside_an_expired_leaf() -> Case:
     """`now` is four hours later, beyond the leaf; the policy would allow a document of that age."""
     leave = policy(freshness=fresh_nonce(max_age_ms=86_400_000))
@@ -255,4 +303,6 @@ def timestamp_inside_an_expired_leaf() -> Case:
 @vector(expect=ACCEPT, rule="attacks 73", effect="Refused, archives cannot be checked.")
 def archive_at_a_given_time() -> Case:
     """A document with a public key, checked at a `now` with microseconds."""
-    return replace(enclave_case(public_key=PUBLIC_KEY), now=MADE + timedelta(seconds=1, microseconds=1))
+    return replace(
+        enclave_case(public_key=PUBLIC_KEY), now=MADE + timedelta(seconds=1, microseconds=1)
+    )

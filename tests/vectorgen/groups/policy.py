@@ -71,7 +71,11 @@ def absent_nitrotpm_pcr(index: int) -> Case:
 @family(
     Row("first-byte", "the first", bytes([ENCLAVE_PCRS[0][0] ^ 1]) + ENCLAVE_PCRS[0][1:]),
     Row("last-byte", "the last", ENCLAVE_PCRS[0][:-1] + bytes([ENCLAVE_PCRS[0][-1] ^ 1])),
-    Row("33rd-byte", "the 33rd", ENCLAVE_PCRS[0][:32] + bytes([ENCLAVE_PCRS[0][32] ^ 1]) + ENCLAVE_PCRS[0][33:]),
+    Row(
+        "33rd-byte",
+        "the 33rd",
+        ENCLAVE_PCRS[0][:32] + bytes([ENCLAVE_PCRS[0][32] ^ 1]) + ENCLAVE_PCRS[0][33:],
+    ),
     expect="policy.pcr_mismatch",
     rule="attacks 93",
     effect="A comparison that is cut short accepts values that can be searched for.",
@@ -81,7 +85,11 @@ def pcr0_differs_in(value: bytes) -> Case:
     return enclave_case(pcrs={**ENCLAVE_PCRS, 0: value})
 
 
-@vector(expect="policy.pcr_mismatch", rule="attacks 91", effect="Indexes that are mixed up accept other code.")
+@vector(
+    expect="policy.pcr_mismatch",
+    rule="attacks 91",
+    effect="Indexes that are mixed up accept other code.",
+)
 def pcrs_exchanged() -> Case:
     """PCR1 and PCR2 have each other's value."""
     return enclave_case(pcrs={**ENCLAVE_PCRS, 1: ENCLAVE_PCRS[2], 2: ENCLAVE_PCRS[1]})
@@ -98,7 +106,11 @@ def pcrs_of_two_builds() -> Case:
     return enclave_case(pcrs=mixed, policy=policy(enclave_set(), OTHER_BUILD))
 
 
-@vector(expect=ACCEPT, rule="attacks 91", effect="Refused, a new build cannot be rolled out beside the old one.")
+@vector(
+    expect=ACCEPT,
+    rule="attacks 91",
+    effect="Refused, a new build cannot be rolled out beside the old one.",
+)
 def second_of_two_builds() -> Case:
     """The policy allows two builds; the document matches the second."""
     return enclave_case(policy=policy(OTHER_BUILD, enclave_set()))
@@ -107,10 +119,17 @@ def second_of_two_builds() -> Case:
 @vector(expect="policy.pcr_mismatch", rule="attacks 91", effect=OTHER_CODE)
 def neither_of_two_builds() -> Case:
     """The policy allows two builds; the document differs from both in PCR2."""
-    return enclave_case(pcrs={**ENCLAVE_PCRS, 2: OTHER}, policy=policy(enclave_set(), enclave_set("second", pcr1=OTHER)))
+    return enclave_case(
+        pcrs={**ENCLAVE_PCRS, 2: OTHER},
+        policy=policy(enclave_set(), enclave_set("second", pcr1=OTHER)),
+    )
 
 
-@vector(expect="policy.pcr_mismatch", rule="attacks 80, 91", effect="A value is looked for anywhere instead of in its place.")
+@vector(
+    expect="policy.pcr_mismatch",
+    rule="attacks 80, 91",
+    effect="A value is looked for anywhere instead of in its place.",
+)
 def pcr0_value_in_pcr16() -> Case:
     """The value pinned for PCR0 stands in PCR16, which the code in the enclave can extend."""
     return enclave_case(pcrs={**ENCLAVE_PCRS, 0: OTHER, 16: ENCLAVE_PCRS[0]})
@@ -140,7 +159,9 @@ def further_pcr_that(value: object) -> Case:
     """The policy pins PCR16 besides the usual ones; in the document it {}."""
     pcrs: dict[int, object] = {**ENCLAVE_PCRS, 16: value}
     pinned = policy(enclave_set(pcr16=pcr("PCR16")))
-    return enclave_case(pcrs={key: item for key, item in pcrs.items() if item is not DROP}, policy=pinned)
+    return enclave_case(
+        pcrs={key: item for key, item in pcrs.items() if item is not DROP}, policy=pinned
+    )
 
 
 @family(
@@ -168,7 +189,9 @@ def zero_pinned_but_set(index: int) -> Case:
 
 
 @vector(
-    expect=ACCEPT, rule="attacks 89; GHSA-xrv8-2pf5-f3q7", effect="Refused, an image without a command line cannot be pinned."
+    expect=ACCEPT,
+    rule="attacks 89; GHSA-xrv8-2pf5-f3q7",
+    effect="Refused, an image without a command line cannot be pinned.",
 )
 def nitrotpm_zero_command_line() -> Case:
     """The policy pins PCR4 and PCR12, the latter as zero, and leaves PCR7 out; the document has it so."""
@@ -185,7 +208,11 @@ def nitrotpm_command_line_given() -> Case:
     return tpm_case(pcrs={**TPM_PCRS, 12: OTHER}, policy=policy(tpm_set(pcr7=None)))
 
 
-@vector(expect=ACCEPT, rule="attacks 85", effect="Refused, fleets that are described by Secure Boot alone are not served.")
+@vector(
+    expect=ACCEPT,
+    rule="attacks 85",
+    effect="Refused, fleets that are described by Secure Boot alone are not served.",
+)
 def nitrotpm_secure_boot_alone() -> Case:
     """The policy pins PCR7 alone."""
     return tpm_case(policy=policy(tpm_set(pcr4=None, pcr12=None)))
@@ -194,7 +221,11 @@ def nitrotpm_secure_boot_alone() -> Case:
 @family(
     Row("0", "PCR0 alone", enclave_set(pcr1=None, pcr2=None, pcr3=None, pcr4=None, pcr8=None)),
     Row("2", "PCR2 alone", enclave_set(pcr0=None, pcr1=None, pcr3=None, pcr4=None, pcr8=None)),
-    Row("8", "PCR8 alone: any image that was signed so", enclave_set(pcr0=None, pcr1=None, pcr2=None, pcr3=None, pcr4=None)),
+    Row(
+        "8",
+        "PCR8 alone: any image that was signed so",
+        enclave_set(pcr0=None, pcr1=None, pcr2=None, pcr3=None, pcr4=None),
+    ),
     Row("0-1-2", "PCR0, PCR1 and PCR2", enclave_set(pcr3=None, pcr4=None, pcr8=None)),
     expect=ACCEPT,
     rule="attacks 85, 86",
@@ -205,7 +236,11 @@ def pinned(measurements: Json) -> Case:
     return enclave_case(policy=policy(measurements))
 
 
-@vector(expect=ACCEPT, rule="attacks 92", effect="Refused, values in the case that some tools print cannot be pinned.")
+@vector(
+    expect=ACCEPT,
+    rule="attacks 92",
+    effect="Refused, values in the case that some tools print cannot be pinned.",
+)
 def pinned_in_upper_case() -> Case:
     """The policy writes PCR0, PCR1 and PCR2 in upper-case hex digits."""
     pcrs = {str(index): ENCLAVE_PCRS[index].hex().upper() for index in (0, 1, 2)}

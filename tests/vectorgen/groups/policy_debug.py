@@ -16,7 +16,11 @@ from vectorgen.kit import ACCEPT, Case, Row, enclave_case, family, tpm_case, vec
 DEBUG = "The parent instance reads the console of a debug enclave, and its PCR0, PCR1 and PCR2 say nothing about its code."
 
 
-@vector(expect="policy.debug_enclave", rule="attacks 90; AWS Nitro Enclaves user guide, debug mode", effect=DEBUG)
+@vector(
+    expect="policy.debug_enclave",
+    rule="attacks 90; AWS Nitro Enclaves user guide, debug mode",
+    effect=DEBUG,
+)
 def debug_under_any_enclave() -> Case:
     """A debug enclave; the policy accepts any code."""
     return enclave_case(pcrs=DEBUG_PCRS, policy=policy(ANY_ENCLAVE))
@@ -58,7 +62,9 @@ def any_enclave_without_pcr(index: int) -> Case:
     return enclave_case(pcrs=pcrs, policy=policy(ANY_ENCLAVE))
 
 
-@vector(expect=ACCEPT, rule="attacks 90", effect="Refused, test environments cannot say what they mean.")
+@vector(
+    expect=ACCEPT, rule="attacks 90", effect="Refused, test environments cannot say what they mean."
+)
 def debug_with_leave() -> Case:
     """A debug enclave; the policy accepts debug enclaves by name."""
     return enclave_case(pcrs=DEBUG_PCRS, policy=policy(DEBUG_ENCLAVE))
@@ -71,20 +77,30 @@ def production_beside_debug() -> Case:
 
 
 @vector(
-    expect="policy.pcr_mismatch", rule="attacks 90", effect="A policy for tests would let unknown production code in unseen."
+    expect="policy.pcr_mismatch",
+    rule="attacks 90",
+    effect="A policy for tests would let unknown production code in unseen.",
 )
 def production_under_debug_alone() -> Case:
     """A production enclave; the policy accepts nothing but debug enclaves."""
     return enclave_case(policy=policy(DEBUG_ENCLAVE))
 
 
-@vector(expect=ACCEPT, rule="attacks 86", effect="Refused, a relying party that checks the code elsewhere is not served.")
+@vector(
+    expect=ACCEPT,
+    rule="attacks 86",
+    effect="Refused, a relying party that checks the code elsewhere is not served.",
+)
 def any_enclave() -> Case:
     """Any production enclave will do, and this is one."""
     return enclave_case(policy=policy(ANY_ENCLAVE))
 
 
-@vector(expect=ACCEPT, rule="attacks 86", effect="Refused, a relying party that checks the software elsewhere is not served.")
+@vector(
+    expect=ACCEPT,
+    rule="attacks 86",
+    effect="Refused, a relying party that checks the software elsewhere is not served.",
+)
 def any_nitrotpm() -> Case:
     """Any instance with NitroTPM will do; PCR0, PCR1 and PCR2 are zero, which says nothing about debug mode here."""
     return tpm_case(pcrs={**TPM_PCRS, 0: ZERO, 1: ZERO, 2: ZERO}, policy=policy(ANY_NITRO_TPM))

@@ -44,9 +44,21 @@ def public_key(given: tuple[Json, object]) -> Case:
 
 
 @family(
-    Row("other", "holds another value than the policy demands", (equals(PUBLIC_KEY), PUBLIC_KEY[:-1] + b"!")),
-    Row("prefix", "holds the first half of what the policy demands", (equals(PUBLIC_KEY), PUBLIC_KEY[:20])),
-    Row("longer", "holds what the policy demands and a zero byte", (equals(PUBLIC_KEY), PUBLIC_KEY + b"\0")),
+    Row(
+        "other",
+        "holds another value than the policy demands",
+        (equals(PUBLIC_KEY), PUBLIC_KEY[:-1] + b"!"),
+    ),
+    Row(
+        "prefix",
+        "holds the first half of what the policy demands",
+        (equals(PUBLIC_KEY), PUBLIC_KEY[:20]),
+    ),
+    Row(
+        "longer",
+        "holds what the policy demands and a zero byte",
+        (equals(PUBLIC_KEY), PUBLIC_KEY + b"\0"),
+    ),
     Row("missing", "is absent, and the policy demands a value", (equals(PUBLIC_KEY), DROP)),
     Row("missing-for-empty", "is absent, and the policy demands an empty one", (equals(b""), DROP)),
     Row("null-for-empty", "is null, and the policy demands an empty one", (equals(b""), None)),
@@ -77,8 +89,16 @@ def user_data(given: tuple[Json, object]) -> Case:
 
 
 @family(
-    Row("other", "holds another value than the policy demands", (equals(USER_DATA), USER_DATA[:-1] + b"!")),
-    Row("prefix", "holds the first half of what the policy demands", (equals(USER_DATA), USER_DATA[:10])),
+    Row(
+        "other",
+        "holds another value than the policy demands",
+        (equals(USER_DATA), USER_DATA[:-1] + b"!"),
+    ),
+    Row(
+        "prefix",
+        "holds the first half of what the policy demands",
+        (equals(USER_DATA), USER_DATA[:10]),
+    ),
     Row("missing", "is absent, and the policy demands a value", (equals(USER_DATA), DROP)),
     Row("null-not-present", "is null, and the policy demands that it be there", (PRESENT, None)),
     Row("not-absent", "is there, and the policy demands that it be absent", (ABSENT, USER_DATA)),
@@ -95,10 +115,14 @@ def user_data_that(given: tuple[Json, object]) -> Case:
 @vector(expect="policy.public_key", rule="attacks 80", effect=KEY_SWAPPED)
 def public_key_in_user_data() -> Case:
     """The key that the policy demands stands in user_data, and another one in public_key."""
-    return enclave_case(public_key=USER_DATA, user_data=PUBLIC_KEY, policy=policy(public_key=equals(PUBLIC_KEY)))
+    return enclave_case(
+        public_key=USER_DATA, user_data=PUBLIC_KEY, policy=policy(public_key=equals(PUBLIC_KEY))
+    )
 
 
 @vector(expect="policy.public_key", rule="attacks 80, 81", effect=KEY_SWAPPED)
 def nitrotpm_other_public_key() -> Case:
     """A NitroTPM document with another public_key than the policy demands."""
-    return tpm_case(public_key=b"another key", policy=policy(tpm_set(), public_key=equals(PUBLIC_KEY)))
+    return tpm_case(
+        public_key=b"another key", policy=policy(tpm_set(), public_key=equals(PUBLIC_KEY))
+    )

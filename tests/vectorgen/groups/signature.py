@@ -69,7 +69,9 @@ def signed(r: int, s: int) -> Case:
     Row("both-one", "r and s are one", (1, 1)),
     expect="signature.invalid",
     rule="attacks 13; FIPS 186-5 section 6.4.2 step 1",
-    effect="Some verifiers believe such a signature under every key: " + ANYONE_SIGNS[0].lower() + ANYONE_SIGNS[1:],
+    effect="Some verifiers believe such a signature under every key: "
+    + ANYONE_SIGNS[0].lower()
+    + ANYONE_SIGNS[1:],
     refs=("CVE-2022-21449",),
 )
 def range_of(numbers: tuple[int, int]) -> Case:
@@ -79,7 +81,11 @@ def range_of(numbers: tuple[int, int]) -> Case:
 
 @family(
     Row("swapped", "has r and s in each other's place", raw(S, R)),
-    Row("little-endian", "has r and s in little-endian order", raw(R, S)[:48][::-1] + raw(R, S)[48:][::-1]),
+    Row(
+        "little-endian",
+        "has r and s in little-endian order",
+        raw(R, S)[:48][::-1] + raw(R, S)[48:][::-1],
+    ),
     Row("r-negated", "has n - r in the place of r", raw(ORDER - R, S)),
     Row("first-bit", "has its first bit flipped", bytes([raw(R, S)[0] ^ 0x80]) + raw(R, S)[1:]),
     Row("last-bit", "has its last bit flipped", raw(R, S)[:-1] + bytes([raw(R, S)[-1] ^ 1])),
@@ -93,33 +99,53 @@ def changed(signature: bytes) -> Case:
     return Case(doc=envelope(PAYLOAD, signature=signature).encode())
 
 
-@vector(expect="signature.invalid", rule="attacks 17; RFC 9052 section 4.4", effect="Claims can be changed on the way.")
+@vector(
+    expect="signature.invalid",
+    rule="attacks 17; RFC 9052 section 4.4",
+    effect="Claims can be changed on the way.",
+)
 def payload_bit_flipped() -> Case:
     """One bit of user_data has been flipped after signing."""
     flipped = PAYLOAD.replace(b"NEVER_TRUST: user data", b"NEVER_TRUST: user datc")
     return Case(doc=envelope(flipped, message=MESSAGE).encode())
 
 
-@vector(expect="signature.invalid", rule="attacks 17; RFC 9052 section 4.4", effect="Claims can be changed on the way.")
+@vector(
+    expect="signature.invalid",
+    rule="attacks 17; RFC 9052 section 4.4",
+    effect="Claims can be changed on the way.",
+)
 def payload_pcr_swapped() -> Case:
     """The value of PCR15 has been changed after signing, one that this policy does not pin."""
     other = {**ENCLAVE_PCRS, 15: b"\x01" * 48}
     return Case(doc=envelope(cbor.encode(cbor.Open(enclave(pcrs=other))), message=MESSAGE).encode())
 
 
-@vector(expect="signature.invalid", rule="attacks 17; RFC 9052 section 4.4", effect="What was signed is not what is read.")
+@vector(
+    expect="signature.invalid",
+    rule="attacks 17; RFC 9052 section 4.4",
+    effect="What was signed is not what is read.",
+)
 def signed_definite_sent_indefinite() -> Case:
     """The signature covers the same map with definite length; the document carries it with indefinite length."""
     return Case(doc=envelope(PAYLOAD, message=sig_structure(cbor.encode(enclave()))).encode())
 
 
-@vector(expect="signature.invalid", rule="attacks 17; RFC 9052 section 4.4", effect="What was signed is not what is read.")
+@vector(
+    expect="signature.invalid",
+    rule="attacks 17; RFC 9052 section 4.4",
+    effect="What was signed is not what is read.",
+)
 def signed_indefinite_sent_definite() -> Case:
     """The signature covers the same map with indefinite length; the document carries it with definite length."""
     return Case(doc=envelope(cbor.encode(enclave()), message=MESSAGE).encode())
 
 
-@vector(expect="signature.invalid", rule="attacks 17; RFC 9052 section 4.4", effect="What was signed is not what is read.")
+@vector(
+    expect="signature.invalid",
+    rule="attacks 17; RFC 9052 section 4.4",
+    effect="What was signed is not what is read.",
+)
 def signed_in_other_order() -> Case:
     """The signature covers the same fields sorted by name; the document carries them in AWS's order."""
     in_order = sig_structure(cbor.encode(cbor.Open(dict(sorted(enclave().items())))))
@@ -127,7 +153,9 @@ def signed_in_other_order() -> Case:
 
 
 @vector(
-    expect="signature.invalid", rule="attacks 17", effect="A signature moved from one document to another carries over trust."
+    expect="signature.invalid",
+    rule="attacks 17",
+    effect="A signature moved from one document to another carries over trust.",
 )
 def of_an_earlier_document() -> Case:
     """The signature is that of a document the same leaf signed one second earlier."""
@@ -187,13 +215,21 @@ def by(key: Key) -> Case:
     return Case(doc=envelope(PAYLOAD, key=key).encode())
 
 
-@vector(expect="signature.invalid", rule="attacks 19; AWS attestation process 3.2.3", effect=ANYONE_SIGNS)
+@vector(
+    expect="signature.invalid",
+    rule="attacks 19; AWS attestation process 3.2.3",
+    effect=ANYONE_SIGNS,
+)
 def nitrotpm_by_a_stranger() -> Case:
     """A NitroTPM document is signed by a key that no certificate names."""
     return Case(doc=envelope(TPM_PAYLOAD, key=NEVER_TRUST_STRANGER).encode(), policy=TPM_STANDARD)
 
 
-@vector(expect="signature.invalid", rule="attacks 19", effect="The enclave's own key would sign its own attestation.")
+@vector(
+    expect="signature.invalid",
+    rule="attacks 19",
+    effect="The enclave's own key would sign its own attestation.",
+)
 def by_the_attested_key() -> Case:
     """The document is signed by the key in its public_key field, which the enclave has chosen."""
     payload = cbor.encode(cbor.Open(enclave(public_key=NEVER_TRUST_STRANGER.spki)))

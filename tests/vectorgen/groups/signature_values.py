@@ -15,7 +15,17 @@ from vectorgen.forge.keys import (
     raw,
 )
 from vectorgen.forge.policies import TPM_STANDARD
-from vectorgen.groups.signature import ECDSA_RULES, MESSAGE, PAYLOAD, TPM_PAYLOAD, R, S, dated, signed, with_s
+from vectorgen.groups.signature import (
+    ECDSA_RULES,
+    MESSAGE,
+    PAYLOAD,
+    TPM_PAYLOAD,
+    R,
+    S,
+    dated,
+    signed,
+    with_s,
+)
 from vectorgen.kit import ACCEPT, Case, vector
 
 
@@ -59,7 +69,9 @@ def malleated_twin() -> Case:
 def malleated_twin_nitrotpm() -> Case:
     """The twin (r, n - s) of a good signature of a NitroTPM document."""
     r, s = TPM_CHAIN.key.sign(sig_structure(TPM_PAYLOAD))
-    return Case(doc=envelope(TPM_PAYLOAD, signature=raw(r, ORDER - s)).encode(), policy=TPM_STANDARD)
+    return Case(
+        doc=envelope(TPM_PAYLOAD, signature=raw(r, ORDER - s)).encode(), policy=TPM_STANDARD
+    )
 
 
 @cache
@@ -77,11 +89,19 @@ def _short_s() -> int:
 @cache
 def _step_with_short_s() -> int:
     """Find the first earlier millisecond at which the short r comes with a short s."""
-    return next(step for step in count(1) if CHAIN.key.sign_with(sig_structure(dated(step)), _short_r())[1] < 1 << 376)
+    return next(
+        step
+        for step in count(1)
+        if CHAIN.key.sign_with(sig_structure(dated(step)), _short_r())[1] < 1 << 376
+    )
 
 
 def _signed_with(payload: bytes, scalar: int) -> Case:
-    return Case(doc=envelope(payload, signature=raw(*CHAIN.key.sign_with(sig_structure(payload), scalar))).encode())
+    return Case(
+        doc=envelope(
+            payload, signature=raw(*CHAIN.key.sign_with(sig_structure(payload), scalar))
+        ).encode()
+    )
 
 
 @vector(
@@ -107,7 +127,10 @@ def leading_zero_s() -> Case:
 
 
 @vector(
-    expect=ACCEPT, rule="attacks 14; RFC 9053 section 2.1", effect="Refused, some genuine documents are lost.", refs=ECDSA_RULES
+    expect=ACCEPT,
+    rule="attacks 14; RFC 9053 section 2.1",
+    effect="Refused, some genuine documents are lost.",
+    refs=ECDSA_RULES,
 )
 def leading_zero_r_and_s() -> Case:
     """The first bytes of r and of s are zero."""
@@ -115,7 +138,10 @@ def leading_zero_r_and_s() -> Case:
 
 
 @vector(
-    expect=ACCEPT, rule="attacks 14; RFC 9053 section 2.1", effect="Refused, some genuine documents are lost.", refs=ECDSA_RULES
+    expect=ACCEPT,
+    rule="attacks 14; RFC 9053 section 2.1",
+    effect="Refused, some genuine documents are lost.",
+    refs=ECDSA_RULES,
 )
 def r_of_the_generator() -> Case:
     """The nonce scalar is 1, so that r is the generator's x coordinate: a rare but good signature."""

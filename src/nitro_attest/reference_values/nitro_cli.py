@@ -1,14 +1,15 @@
 """Read what nitro-cli measured of an enclave image: the JSON of `build-enclave`, `describe-eif` and `pcr`.
 
-JSON comes in, an `EnclaveMeasurements` goes out. Never: a value for PCR3 and PCR4, which no build knows, or for PCR8 of an
-image whose signature the tool did not show; those are given or waived by the caller.
+JSON comes in, an `EnclaveMeasurements` goes out. Never: a value for PCR3 and PCR4, which no build
+knows, or for PCR8 of an image whose signature the tool did not show; those are given or waived by
+the caller.
 """
 
 from typing import Final
 
 from nitro_attest.measurements import EnclaveMeasurements, NotChecked, Sha384
-from nitro_attest.sources._measured import FromBuild, choose
-from nitro_attest.sources._measured import read_pcrs as _read_pcrs
+from nitro_attest.reference_values._measured import FromBuild, choose
+from nitro_attest.reference_values._measured import read_pcrs as _read_pcrs
 
 __all__ = ["FROM_BUILD", "FromBuild", "enclave_measurements", "read_pcrs"]
 
@@ -26,7 +27,7 @@ def read_pcrs(build: bytes | str, *, source: str = "build") -> dict[int, Sha384]
     return _read_pcrs(build, source, _MEASURED)
 
 
-def enclave_measurements(  # noqa: PLR0913 - the six PCRs that a set decides on
+def enclave_measurements(
     build: bytes | str,
     *,
     label: str,
@@ -40,11 +41,12 @@ def enclave_measurements(  # noqa: PLR0913 - the six PCRs that a set decides on
 ) -> EnclaveMeasurements:
     """Return the set that enclaves of this build match.
 
-    `FROM_BUILD` takes the value from the JSON and is an error if it isn't there: of an unsigned image PCR8 is
-    `Sha384.ZERO`, and the caller must say so.
+    `FROM_BUILD` takes the value from the JSON and is an error if it isn't there: of an unsigned
+    image PCR8 is `Sha384.ZERO`, and the caller must say so.
 
     Raises:
-        PolicyError: The JSON is not nitro-cli's, a PCR is neither in it nor given, or another value was given than is in it.
+        PolicyError: The JSON is not nitro-cli's, a PCR is neither in it nor given, or another value
+            was given than is in it.
 
     """
     pcrs = read_pcrs(build, source=source)
@@ -55,5 +57,7 @@ def enclave_measurements(  # noqa: PLR0913 - the six PCRs that a set decides on
         pcr2_application=choose(pcrs, 2, "pcr2_application", pcr2_application),
         pcr3_iam_role=pcr3_iam_role,
         pcr4_instance_id=pcr4_instance_id,
-        pcr8_signing_certificate=choose(pcrs, 8, "pcr8_signing_certificate", pcr8_signing_certificate),
+        pcr8_signing_certificate=choose(
+            pcrs, 8, "pcr8_signing_certificate", pcr8_signing_certificate
+        ),
     )

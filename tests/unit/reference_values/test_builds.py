@@ -6,13 +6,19 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from nitro_attest import NotChecked, PolicyError, Sha384
-from nitro_attest.sources import nitro_cli, nitro_tpm
+from nitro_attest.reference_values import nitro_cli, nitro_tpm
 
 PCR0, PCR1, PCR2, PCR8 = ("a0" * 48, "a1" * 48, "a2" * 48, "a8" * 48)
 PCR4, PCR7, PCR12 = ("b4" * 48, "b7" * 48, "00" * 48)
 ENCLAVE = {"HashAlgorithm": "Sha384 { ... }", "PCR0": PCR0, "PCR1": PCR1, "PCR2": PCR2}
 SIGNED = {**ENCLAVE, "PCR8": PCR8}
-DESCRIBED = {"EifVersion": 4, "Measurements": SIGNED, "IsSigned": True, "CheckCRC": True, "Metadata": {"BuildTime": "now"}}
+DESCRIBED = {
+    "EifVersion": 4,
+    "Measurements": SIGNED,
+    "IsSigned": True,
+    "CheckCRC": True,
+    "Metadata": {"BuildTime": "now"},
+}
 AMI = {"HashAlgorithm": "SHA384", "PCR4": PCR4, "PCR7": PCR7, "PCR12": PCR12}
 ROLE, FLEET = Sha384.ZERO, NotChecked("runs on many instances")
 
@@ -23,16 +29,27 @@ ROLE, FLEET = Sha384.ZERO, NotChecked("runs on many instances")
         json.dumps({"Measurements": SIGNED}),
         json.dumps(SIGNED),
         json.dumps(DESCRIBED).encode(),
-        json.dumps({"Measurements": {name: value.upper() for name, value in SIGNED.items() if name != "HashAlgorithm"}}),
+        json.dumps(
+            {
+                "Measurements": {
+                    name: value.upper() for name, value in SIGNED.items() if name != "HashAlgorithm"
+                }
+            }
+        ),
     ],
     ids=["build-enclave", "inner object", "describe-eif", "upper case"],
 )
 def test_a_signed_build_gives_four_pcrs(build: bytes | str) -> None:
     """The outer or the inner object, text or bytes, either case of hex digits."""
-    found = nitro_cli.enclave_measurements(build, label="payments", pcr3_iam_role=ROLE, pcr4_instance_id=FLEET)
-    assert [found.pcr0_image, found.pcr1_kernel, found.pcr2_application, found.pcr8_signing_certificate] == [
-        Sha384.fromhex(digits) for digits in (PCR0, PCR1, PCR2, PCR8)
-    ]
+    found = nitro_cli.enclave_measurements(
+        build, label="payments", pcr3_iam_role=ROLE, pcr4_instance_id=FLEET
+    )
+    assert [
+        found.pcr0_image,
+        found.pcr1_kernel,
+        found.pcr2_application,
+        found.pcr8_signing_certificate,
+    ] == [Sha384.fromhex(digits) for digits in (PCR0, PCR1, PCR2, PCR8)]
     assert (found.label, found.pcr3_iam_role, found.pcr4_instance_id) == ("payments", ROLE, FLEET)
 
 
@@ -44,7 +61,9 @@ def test_the_pcr_command_gives_one() -> None:
 def test_an_unsigned_build_needs_a_decision_on_pcr8() -> None:
     """Whether a signature is demanded can't be read from a build without one."""
     with pytest.raises(PolicyError) as caught:
-        nitro_cli.enclave_measurements(json.dumps(ENCLAVE), label="x", pcr3_iam_role=ROLE, pcr4_instance_id=FLEET)
+        nitro_cli.enclave_measurements(
+            json.dumps(ENCLAVE), label="x", pcr3_iam_role=ROLE, pcr4_instance_id=FLEET
+        )
     assert caught.value.field == "pcr8_signing_certificate"
 
 
@@ -52,7 +71,11 @@ def test_an_unsigned_build_needs_a_decision_on_pcr8() -> None:
 def test_a_decision_on_pcr8_is_taken_as_given(decision: Sha384 | NotChecked) -> None:
     """Zero says "unsigned"; a waiver says why."""
     found = nitro_cli.enclave_measurements(
-        json.dumps(ENCLAVE), label="x", pcr3_iam_role=ROLE, pcr4_instance_id=FLEET, pcr8_signing_certificate=decision
+        json.dumps(ENCLAVE),
+        label="x",
+        pcr3_iam_role=ROLE,
+        pcr4_instance_id=FLEET,
+        pcr8_signing_certificate=decision,
     )
     assert found.pcr8_signing_certificate == decision
 
@@ -61,7 +84,11 @@ def test_a_measured_pcr_can_be_waived_with_a_reason() -> None:
     """A waiver is the caller's decision; it is written down."""
     waiver = NotChecked("the kernel is updated without us")
     found = nitro_cli.enclave_measurements(
-        json.dumps(SIGNED), label="x", pcr3_iam_role=ROLE, pcr4_instance_id=FLEET, pcr1_kernel=waiver
+        json.dumps(SIGNED),
+        label="x",
+        pcr3_iam_role=ROLE,
+        pcr4_instance_id=FLEET,
+        pcr1_kernel=waiver,
     )
     assert found.pcr1_kernel == waiver
 
@@ -83,7 +110,11 @@ def test_a_value_that_is_the_builds_is_taken() -> None:
     """Given twice alike is no contradiction."""
     same = Sha384.fromhex(PCR8)
     found = nitro_cli.enclave_measurements(
-        json.dumps(SIGNED), label="x", pcr3_iam_role=ROLE, pcr4_instance_id=FLEET, pcr8_signing_certificate=same
+        json.dumps(SIGNED),
+        label="x",
+        pcr3_iam_role=ROLE,
+        pcr4_instance_id=FLEET,
+        pcr8_signing_certificate=same,
     )
     assert found.pcr8_signing_certificate == same
 
@@ -92,7 +123,10 @@ def test_a_value_that_is_the_builds_is_taken() -> None:
 def test_an_ami_gives_three_pcrs(build: Mapping[str, object]) -> None:
     """PCR12 is zero when there is no command line, and is pinned as zero."""
     found = nitro_tpm.nitro_tpm_measurements(json.dumps(build), label="ami")
-    assert (found.pcr4_boot_manager, found.pcr7_secure_boot) == (Sha384.fromhex(PCR4), Sha384.fromhex(PCR7))
+    assert (found.pcr4_boot_manager, found.pcr7_secure_boot) == (
+        Sha384.fromhex(PCR4),
+        Sha384.fromhex(PCR7),
+    )
     assert found.pcr12_command_line == Sha384.ZERO
 
 
@@ -118,7 +152,10 @@ def test_an_ami_measured_by_an_old_tool_needs_a_decision_on_pcr12() -> None:
         (b"{}", "build.json"),
         (b'{"Measurements": []}', "build.json: Measurements"),
         (b'{"Measurements": {"HashAlgorithm": "Sha384 { ... }"}}', "build.json: Measurements"),
-        (b'{"HashAlgorithm": "SHA256", "PCR0": "' + PCR0.encode() + b'"}', "build.json.HashAlgorithm"),
+        (
+            b'{"HashAlgorithm": "SHA256", "PCR0": "' + PCR0.encode() + b'"}',
+            "build.json.HashAlgorithm",
+        ),
         (b'{"HashAlgorithm": 384}', "build.json.HashAlgorithm"),
         (b'{"PCR0": "' + PCR0[:-1].encode() + b'"}', "build.json.PCR0"),
         (b'{"PCR0": 0}', "build.json.PCR0"),
@@ -130,7 +167,9 @@ def test_an_ami_measured_by_an_old_tool_needs_a_decision_on_pcr12() -> None:
     ],
 )
 @pytest.mark.parametrize("read", [nitro_cli.read_pcrs, nitro_tpm.read_pcrs])
-def test_anything_else_is_refused_with_its_place(read: Callable[..., dict[int, Sha384]], text: bytes, field: str) -> None:
+def test_anything_else_is_refused_with_its_place(
+    read: Callable[..., dict[int, Sha384]], text: bytes, field: str
+) -> None:
     """Every sort of broken file gives one line that names the file and the key, without control characters."""
     with pytest.raises(PolicyError) as caught:
         read(text, source="build.json")
@@ -139,8 +178,12 @@ def test_anything_else_is_refused_with_its_place(read: Callable[..., dict[int, S
         assert caught.value.field == field
 
 
-@pytest.mark.parametrize(("read", "text"), [(nitro_cli.read_pcrs, AMI), (nitro_tpm.read_pcrs, ENCLAVE)])
-def test_the_output_of_the_other_tool_is_refused(read: Callable[..., dict[int, Sha384]], text: Mapping[str, object]) -> None:
+@pytest.mark.parametrize(
+    ("read", "text"), [(nitro_cli.read_pcrs, AMI), (nitro_tpm.read_pcrs, ENCLAVE)]
+)
+def test_the_output_of_the_other_tool_is_refused(
+    read: Callable[..., dict[int, Sha384]], text: Mapping[str, object]
+) -> None:
     """PCR4 of an enclave is an instance, PCR4 of NitroTPM a boot manager: the kinds never mix."""
     with pytest.raises(PolicyError):
         read(json.dumps(text))

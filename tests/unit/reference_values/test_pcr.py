@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from nitro_attest import DocumentKind, PolicyError, Sha384, pcr, read_unverified
+from nitro_attest import DocumentKind, PolicyError, Sha384, read_unverified
+from nitro_attest.reference_values import pcr
 
 REAL = Path(__file__).parents[1] / "vectors" / "real"
 ENCLAVES = sorted(REAL.glob("enclave-*.cbor"))
@@ -69,10 +70,15 @@ def test_iam_role_takes_roles_of_other_partitions_and_with_paths(arn: str) -> No
     assert pcr.iam_role(arn).value == hashlib.sha384(bytes(48) + arn.encode()).digest()
 
 
-@pytest.mark.parametrize("certificate", [DER, PEM, b"Bag Attributes\n" + PEM], ids=["DER", "PEM", "PEM with a heading"])
+@pytest.mark.parametrize(
+    "certificate", [DER, PEM, b"Bag Attributes\n" + PEM], ids=["DER", "PEM", "PEM with a heading"]
+)
 def test_signing_certificate_hashes_the_hash_of_the_der(certificate: bytes) -> None:
     """PCR8 is SHA-384 over 48 zero bytes and the SHA-384 of the certificate's DER, whichever form is given."""
-    assert pcr.signing_certificate(certificate).value == hashlib.sha384(bytes(48) + hashlib.sha384(DER).digest()).digest()
+    assert (
+        pcr.signing_certificate(certificate).value
+        == hashlib.sha384(bytes(48) + hashlib.sha384(DER).digest()).digest()
+    )
 
 
 def test_extend_hashes_both_values() -> None:
@@ -109,7 +115,16 @@ def test_iam_role_refuses_what_is_no_role(arn: object) -> None:
 
 @pytest.mark.parametrize(
     "instance",
-    ["", "i-", "i-0123456789ABCDEF0", "i-0123456789abcdef", INSTANCE + "-enc0123456789abcdef", " " + INSTANCE, None, 7],
+    [
+        "",
+        "i-",
+        "i-0123456789ABCDEF0",
+        "i-0123456789abcdef",
+        INSTANCE + "-enc0123456789abcdef",
+        " " + INSTANCE,
+        None,
+        7,
+    ],
 )
 def test_instance_id_refuses_what_is_no_instance(instance: object) -> None:
     """A module_id, upper case or a missing digit is a mistake, not another instance."""
@@ -138,7 +153,19 @@ def test_instance_id_takes_the_short_form() -> None:
         PEM.decode(),
         None,
     ],
-    ids=["empty", "hash", "hex hash", "cut", "trailing", "two", "broken PEM", "key", "huge", "text", "None"],
+    ids=[
+        "empty",
+        "hash",
+        "hex hash",
+        "cut",
+        "trailing",
+        "two",
+        "broken PEM",
+        "key",
+        "huge",
+        "text",
+        "None",
+    ],
 )
 def test_signing_certificate_refuses_what_is_no_single_certificate(certificate: object) -> None:
     """Most of all the certificate's hash, which other tools print."""
@@ -147,7 +174,9 @@ def test_signing_certificate_refuses_what_is_no_single_certificate(certificate: 
     assert caught.value.field == "signing_certificate.certificate"
 
 
-@pytest.mark.parametrize(("current", "data"), [(bytes(48), b"x"), (None, b"x"), (Sha384.ZERO, b""), (Sha384.ZERO, "x")])
+@pytest.mark.parametrize(
+    ("current", "data"), [(bytes(48), b"x"), (None, b"x"), (Sha384.ZERO, b""), (Sha384.ZERO, "x")]
+)
 def test_extend_refuses_other_types(current: object, data: object) -> None:
     """Text, empty data and raw bytes as the current value are refused."""
     with pytest.raises(PolicyError):

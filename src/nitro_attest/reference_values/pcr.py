@@ -1,7 +1,8 @@
 """Compute the PCR values that follow from a role, an instance or a signing certificate (Nitro Enclaves user guide, "PCRs").
 
-A role ARN, an instance id or a certificate comes in, the `Sha384` to pin goes out. Never: a value for input of another sort
-(an instance profile, a hash of the certificate), which would give a PCR that no document ever carries.
+A role ARN, an instance id or a certificate comes in, the `Sha384` to pin goes out. Never: a value
+for input of another sort (an instance profile, a hash of the certificate), which would give a PCR
+that no document ever carries.
 """
 
 import hashlib
@@ -16,10 +17,15 @@ from nitro_attest.measurements import Sha384
 
 __all__ = ["extend", "iam_role", "instance_id", "signing_certificate"]
 
-MAX_CERTIFICATE_BYTES: Final = 65_536  # ours: an RSA-4096 certificate with a long name has about 3,000
+MAX_CERTIFICATE_BYTES: Final = (
+    65_536  # ours: an RSA-4096 certificate with a long name has about 3,000
+)
 
-# IAM: a partition, no region, a 12-digit account, a path of printable ASCII and a name of up to 64 characters.
-_ROLE: Final = re.compile(r"arn:aws(?:-[a-z]+)*:iam::[0-9]{12}:role/(?:[!-~]{1,510}/)?[A-Za-z0-9_+=,.@-]{1,64}")
+# IAM: a partition, no region, a 12-digit account, a path of printable ASCII and a name of up to 64
+# characters.
+_ROLE: Final = re.compile(
+    r"arn:aws(?:-[a-z]+)*:iam::[0-9]{12}:role/(?:[!-~]{1,510}/)?[A-Za-z0-9_+=,.@-]{1,64}"
+)
 _MAX_ROLE: Final = 700  # ours: the longest that the pattern can need is about 640
 _INSTANCE: Final = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")  # EC2: 17 digits, 8 before 2016
 _PEM: Final = b"-----BEGIN"
@@ -47,11 +53,20 @@ def iam_role(arn: str) -> Sha384:
 
     """
     if type(arn) is str and ":instance-profile/" in arn:
-        raise PolicyError("iam_role.arn", "expected the ARN of the role, not of the instance profile that holds it")
+        raise PolicyError(
+            "iam_role.arn",
+            "expected the ARN of the role, not of the instance profile that holds it",
+        )
     if type(arn) is str and ":assumed-role/" in arn:
-        raise PolicyError("iam_role.arn", "expected the ARN of the role (arn:aws:iam::...:role/...), not of a session under it")
+        raise PolicyError(
+            "iam_role.arn",
+            "expected the ARN of the role (arn:aws:iam::...:role/...), not of a session under it",
+        )
     if type(arn) is not str or len(arn) > _MAX_ROLE or _ROLE.fullmatch(arn) is None:
-        raise PolicyError("iam_role.arn", "expected the ARN of an IAM role, such as arn:aws:iam::123456789012:role/name")
+        raise PolicyError(
+            "iam_role.arn",
+            "expected the ARN of an IAM role, such as arn:aws:iam::123456789012:role/name",
+        )
     return extend(Sha384.ZERO, arn.encode("ascii"))
 
 
@@ -65,7 +80,10 @@ def instance_id(instance: str) -> Sha384:
 
     """
     if type(instance) is not str or _INSTANCE.fullmatch(instance) is None:
-        raise PolicyError("instance_id.instance", "expected the id of an EC2 instance: i- and 17 lower-case hex digits")
+        raise PolicyError(
+            "instance_id.instance",
+            "expected the id of an EC2 instance: i- and 17 lower-case hex digits",
+        )
     return extend(Sha384.ZERO, instance.encode("ascii"))
 
 
@@ -78,7 +96,9 @@ def signing_certificate(certificate: bytes) -> Sha384:
     """
     field = "signing_certificate.certificate"
     if type(certificate) is not bytes or len(certificate) > MAX_CERTIFICATE_BYTES:
-        raise PolicyError(field, f"expected a certificate as PEM or DER, at most {MAX_CERTIFICATE_BYTES} bytes")
+        raise PolicyError(
+            field, f"expected a certificate as PEM or DER, at most {MAX_CERTIFICATE_BYTES} bytes"
+        )
     der = _read_der(certificate, field)
     return extend(Sha384.ZERO, hashlib.sha384(der).digest())
 
@@ -91,7 +111,9 @@ def _read_der(certificate: bytes, field: str) -> bytes:
         else:
             found = [x509.load_der_x509_certificate(certificate)]
     except (ValueError, x509.InvalidVersion) as exc:
-        raise PolicyError(field, "expected an X.509 certificate as PEM or DER, not its hash and not its key") from exc
+        raise PolicyError(
+            field, "expected an X.509 certificate as PEM or DER, not its hash and not its key"
+        ) from exc
     if len(found) != 1:
         raise PolicyError(field, f"expected one certificate, the one that signed, not {len(found)}")
     return found[0].public_bytes(Encoding.DER)

@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+from unit.reference_values.iam_conditions import is_allowed, request_context
 
 from generated_policies import DIGESTS, enclave_sets, nitro_tpm_sets, policies, policies_of
 from nitro_attest import (
@@ -20,23 +21,30 @@ from nitro_attest import (
     TimestampOnly,
     verify,
 )
-from nitro_attest.sources import kms
+from nitro_attest.reference_values import kms
 from nitro_attest.testing import FakeNitro
-from sources.iam_conditions import is_allowed, request_context
 
 NOW = datetime(2026, 1, 3, tzinfo=UTC)
 FAKE = FakeNitro(seed=b"KMS properties, never trust", now=NOW)
 KEY = "kms:RecipientAttestation:"
 POOL = tuple(digest.hex() for digest in DIGESTS[:3])
 
-NOT_TIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
+NOT_TIMED = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)  # a busy machine is no failure
 
 values = st.one_of(st.sampled_from(POOL), st.lists(st.sampled_from(POOL), min_size=1, max_size=3))
 
 
 def _conditions(names: list[str]) -> st.SearchStrategy[dict[str, Any]]:
-    keys = st.dictionaries(st.sampled_from(names).map(lambda name: KEY + name), values, min_size=1, max_size=4)
-    upper = keys.map(lambda found: {key: value.upper() if isinstance(value, str) else value for key, value in found.items()})
+    keys = st.dictionaries(
+        st.sampled_from(names).map(lambda name: KEY + name), values, min_size=1, max_size=4
+    )
+    upper = keys.map(
+        lambda found: {
+            key: value.upper() if isinstance(value, str) else value for key, value in found.items()
+        }
+    )
     return (
         st.fixed_dictionaries({"StringEquals": keys})
         | st.fixed_dictionaries({"StringEqualsIgnoreCase": upper})
@@ -46,9 +54,16 @@ def _conditions(names: list[str]) -> st.SearchStrategy[dict[str, Any]]:
 
 def _key_policies(names: list[str]) -> st.SearchStrategy[dict[str, Any]]:
     statement = _conditions(names).map(
-        lambda condition: {"Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Condition": condition}
+        lambda condition: {
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "kms:Decrypt",
+            "Condition": condition,
+        }
     )
-    return st.lists(statement, min_size=1, max_size=3).map(lambda statements: {"Statement": statements})
+    return st.lists(statement, min_size=1, max_size=3).map(
+        lambda statements: {"Statement": statements}
+    )
 
 
 def _verdict(measurements: tuple[Any, ...], doc: bytes) -> bool:
@@ -81,13 +96,17 @@ def _agree(key_policy: dict[str, Any], prefix: str, pcrs: dict[int, bytes], doc:
 
 @settings(NOT_TIMED, max_examples=300)
 @given(
-    key_policy=_key_policies(["ImageSha384", "PCR0", "PCR0", "PCR2", "PCR3", "PCR8", "pcr0", "PCR16"]),
+    key_policy=_key_policies(
+        ["ImageSha384", "PCR0", "PCR0", "PCR2", "PCR3", "PCR8", "pcr0", "PCR16"]
+    ),
     pcrs=st.fixed_dictionaries(
         {index: st.sampled_from(POOL).map(bytes.fromhex) for index in (0, 1, 2, 3, 8)},
         optional={16: st.sampled_from(POOL).map(bytes.fromhex)},
     ),
 )
-def test_enclaves_get_the_verdict_of_iam(key_policy: dict[str, Any], pcrs: dict[int, bytes]) -> None:
+def test_enclaves_get_the_verdict_of_iam(
+    key_policy: dict[str, Any], pcrs: dict[int, bytes]
+) -> None:
     """For every key policy that can be read, and every enclave that is not in debug mode."""
     doc = FAKE.enclave_document(pcrs=pcrs)
     _agree(key_policy, "", pcrs, doc)
@@ -95,10 +114,16 @@ def test_enclaves_get_the_verdict_of_iam(key_policy: dict[str, Any], pcrs: dict[
 
 @settings(NOT_TIMED, max_examples=250)
 @given(
-    key_policy=_key_policies(["NitroTPMPCR4", "NitroTPMPCR7", "NitroTPMPCR7", "NitroTPMPCR12", "nitrotpmpcr7"]),
-    pcrs=st.fixed_dictionaries({index: st.sampled_from(POOL).map(bytes.fromhex) for index in (0, 4, 7, 12)}),
+    key_policy=_key_policies(
+        ["NitroTPMPCR4", "NitroTPMPCR7", "NitroTPMPCR7", "NitroTPMPCR12", "nitrotpmpcr7"]
+    ),
+    pcrs=st.fixed_dictionaries(
+        {index: st.sampled_from(POOL).map(bytes.fromhex) for index in (0, 4, 7, 12)}
+    ),
 )
-def test_nitro_tpm_gets_the_verdict_of_iam(key_policy: dict[str, Any], pcrs: dict[int, bytes]) -> None:
+def test_nitro_tpm_gets_the_verdict_of_iam(
+    key_policy: dict[str, Any], pcrs: dict[int, bytes]
+) -> None:
     """The same for the keys of NitroTPM."""
     doc = FAKE.nitro_tpm_document(pcrs=pcrs)
     _agree(key_policy, "nitrotpm", pcrs, doc)
@@ -111,7 +136,12 @@ def _as_kms_can_say(measurements: Any, sid: str) -> Any:
         for name in measurements.__dataclass_fields__
         if isinstance(getattr(measurements, name), NotChecked)
     }
-    return replace(measurements, label=sid, other_pcrs=tuple(sorted(measurements.other_pcrs, key=lambda p: p[0])), **waived)
+    return replace(
+        measurements,
+        label=sid,
+        other_pcrs=tuple(sorted(measurements.other_pcrs, key=lambda p: p[0])),
+        **waived,
+    )
 
 
 @settings(NOT_TIMED, max_examples=300)
@@ -125,7 +155,9 @@ def test_a_policy_goes_to_kms_and_back_or_is_refused(policy: Policy) -> None:
         return
     read = kms.read_key_policy(written.to_json()).measurements
     sids = [sid for sid, _ in written.statements]
-    expected = tuple(_as_kms_can_say(found, sid) for found, sid in zip(policy.measurements, sids, strict=True))
+    expected = tuple(
+        _as_kms_can_say(found, sid) for found, sid in zip(policy.measurements, sids, strict=True)
+    )
     assert read == expected
     remarks = "\n".join(written.remarks)
     for measurements, sid in zip(policy.measurements, sids, strict=True):
@@ -133,12 +165,18 @@ def test_a_policy_goes_to_kms_and_back_or_is_refused(policy: Policy) -> None:
         assert measurements.label == sid or f'written as "{sid}"' in remarks
         for name in measurements.__dataclass_fields__:
             rule: object = getattr(measurements, name)
-            assert not isinstance(rule, NotChecked) or f"{name} is not checked" in remarks or rule.because == kms.UNNAMED
+            assert (
+                not isinstance(rule, NotChecked)
+                or f"{name} is not checked" in remarks
+                or rule.because == kms.UNNAMED
+            )
 
 
 def test_the_evaluator_of_the_tests_refuses_what_a_document_does_not_carry() -> None:
     """The oracle itself: a key that is absent does not match, and neither does another value."""
-    key_policy = {"Statement": {"Effect": "Allow", "Condition": {"StringEquals": {KEY + "PCR16": POOL[0]}}}}
+    key_policy = {
+        "Statement": {"Effect": "Allow", "Condition": {"StringEquals": {KEY + "PCR16": POOL[0]}}}
+    }
     assert not is_allowed(key_policy, request_context("", {0: bytes(48)}))
     assert not is_allowed(key_policy, request_context("", {16: bytes.fromhex(POOL[1])}))
     assert is_allowed(key_policy, request_context("", {16: bytes.fromhex(POOL[0])}))

@@ -1,7 +1,7 @@
 """Read the statements of a KMS key policy (IAM JSON policy grammar) as far as they look at attestation documents.
 
-JSON comes in, the PCR values of each statement and remarks go out. Never: an operator other than the two string equalities, a
-Deny or a condition that is left out without a remark.
+JSON comes in, the PCR values of each statement and remarks go out. Never: an operator other than
+the two string equalities, a Deny or a condition that is left out without a remark.
 """
 
 import re
@@ -19,9 +19,18 @@ from nitro_attest.measurements import Sha384
 PREFIX: Final = "kms:RecipientAttestation:"
 TPM_PCRS: Final = 24  # KMS has keys NitroTPMPCR0 to NitroTPMPCR23
 
-_KEY: Final = re.compile(r"kms:recipientattestation:(?:(imagesha384)|(nitrotpm)?pcr(0|[1-9][0-9]?))")  # names have no case
+_KEY: Final = re.compile(
+    r"kms:recipientattestation:(?:(imagesha384)|(nitrotpm)?pcr(0|[1-9][0-9]?))"
+)  # names have no case
 _OPERATORS: Final = ("StringEquals", "StringEqualsIgnoreCase")
-_WHO_MAY_ASK: Final = ("Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource")
+_WHO_MAY_ASK: Final = (
+    "Principal",
+    "NotPrincipal",
+    "Action",
+    "NotAction",
+    "Resource",
+    "NotResource",
+)
 _ELEMENTS: Final = frozenset({"Sid", "Effect", "Condition", *_WHO_MAY_ASK})
 _LOWER_CASE: Final = re.compile(r"[0-9a-f]{96}")
 # The operations with a Recipient, the only ones whose requests carry a document.
@@ -46,27 +55,39 @@ class AttestationStatement:
     who_may_ask: tuple[object, ...]
 
 
-def read_statements(data: bytes | str, source: str) -> tuple[tuple[AttestationStatement, ...], tuple[str, ...]]:
+def read_statements(
+    data: bytes | str, source: str
+) -> tuple[tuple[AttestationStatement, ...], tuple[str, ...]]:
     """Return the statements that look at a document, and a remark on each thing that was left out.
 
     Raises:
-        PolicyError: It is no key policy, or it says something of documents that cannot be carried over exactly.
+        PolicyError: It is no key policy, or it says something of documents that cannot be carried
+            over exactly.
 
     """
     document = expect_object(_strict_json.parse(data, source), source)
-    if "Statement" not in document and type(document.get("Policy")) is str:  # as `aws kms get-key-policy` wraps it
-        document = expect_object(_strict_json.parse(cast("str", document["Policy"]), f"{source}: Policy"), f"{source}: Policy")
+    if (
+        "Statement" not in document and type(document.get("Policy")) is str
+    ):  # as `aws kms get-key-policy` wraps it
+        document = expect_object(
+            _strict_json.parse(cast("str", document["Policy"]), f"{source}: Policy"),
+            f"{source}: Policy",
+        )
     unknown = document.keys() - {"Version", "Id", "Statement"}
     if unknown or "Statement" not in document:
         found = shown(min(unknown)) if unknown else "no Statement"
-        raise PolicyError(source, f"expected a key policy with Version, Id and Statement, found {found}")
+        raise PolicyError(
+            source, f"expected a key policy with Version, Id and Statement, found {found}"
+        )
     written = document["Statement"]
     entries = cast("list[object]", written) if type(written) is list else [written]
     statements: list[AttestationStatement] = []
     remarks: list[str] = []
     for index, entry in enumerate(entries):
         place = f"{source}: Statement[{index}]"
-        statement = _read_statement(expect_object(entry, place), place, f"Statement[{index}]", remarks)
+        statement = _read_statement(
+            expect_object(entry, place), place, f"Statement[{index}]", remarks
+        )
         if statement is not None:
             statements.append(statement)
     if len({str(statement.who_may_ask) for statement in statements}) > 1:
@@ -76,10 +97,14 @@ def read_statements(data: bytes | str, source: str) -> tuple[tuple[AttestationSt
     return tuple(statements), tuple(remarks)
 
 
-def _read_statement(statement: dict[str, object], place: str, name: str, remarks: list[str]) -> AttestationStatement | None:
+def _read_statement(
+    statement: dict[str, object], place: str, name: str, remarks: list[str]
+) -> AttestationStatement | None:
     """Read one statement; add a remark on what of it is left out, and return None if all of it is."""
     if unknown := statement.keys() - _ELEMENTS:
-        raise PolicyError(place, f"expected the elements of an IAM statement, found {shown(min(unknown))}")
+        raise PolicyError(
+            place, f"expected the elements of an IAM statement, found {shown(min(unknown))}"
+        )
     sid = statement.get("Sid", name)
     if type(sid) is not str or not sid.isprintable() or not sid.strip():
         raise PolicyError(f"{place}.Sid", "expected printable text")
@@ -90,19 +115,33 @@ def _read_statement(statement: dict[str, object], place: str, name: str, remarks
     called = f"{name} ({shown(sid)})" if sid != name else name
     if effect == "Deny":
         if of_documents:
-            raise PolicyError(place, "a Deny that looks at attestation documents cannot be carried over: write the Allow")
+            raise PolicyError(
+                place,
+                "a Deny that looks at attestation documents cannot be carried over: write the Allow",
+            )
         remarks.append(f"{called} denies without looking at a document: left out.")
     elif not of_documents:
-        remarks.append(f"{called} allows without looking at a document: left out, KMS grants it to anyone it names.")
+        remarks.append(
+            f"{called} allows without looking at a document: left out, KMS grants it to anyone it names."
+        )
     elif not _takes_a_document(statement.get("Action"), place):
-        remarks.append(f"{called} names no operation that takes a document, so it never allows one: left out.")
+        remarks.append(
+            f"{called} names no operation that takes a document, so it never allows one: left out."
+        )
     else:
-        remarks.extend(f"{called} has the condition {other}, which is not about the document: left out." for other in others)
-        return _read_values(of_documents, place, sid, tuple(statement.get(element) for element in _WHO_MAY_ASK))
+        remarks.extend(
+            f"{called} has the condition {other}, which is not about the document: left out."
+            for other in others
+        )
+        return _read_values(
+            of_documents, place, sid, tuple(statement.get(element) for element in _WHO_MAY_ASK)
+        )
     return None
 
 
-def _split_conditions(condition: object, place: str) -> tuple[list[tuple[str, str, object]], list[str]]:
+def _split_conditions(
+    condition: object, place: str
+) -> tuple[list[tuple[str, str, object]], list[str]]:
     """Return operator, key and values of the conditions on documents, and the names of the others."""
     of_documents: list[tuple[str, str, object]] = []
     others: list[str] = []
@@ -124,7 +163,10 @@ def _takes_a_document(actions: object, place: str) -> bool:
 
 
 def _read_values(
-    conditions: list[tuple[str, str, object]], place: str, label: str, who_may_ask: tuple[object, ...]
+    conditions: list[tuple[str, str, object]],
+    place: str,
+    label: str,
+    who_may_ask: tuple[object, ...],
 ) -> AttestationStatement:
     """Bring the conditions together: each PCR may have the values that all of its conditions allow."""
     values: dict[int, tuple[Sha384, ...]] = {}
@@ -144,17 +186,26 @@ def _read_values(
         if not values[index]:
             raise PolicyError(at, f"no value of PCR{index} meets all conditions of the statement")
     if len(kinds) > 1:
-        raise PolicyError(place, "conditions on enclaves and on NitroTPM in one statement: no document is both")
-    return AttestationStatement(place, label, kinds.pop(), dict(sorted(values.items())), who_may_ask)
+        raise PolicyError(
+            place, "conditions on enclaves and on NitroTPM in one statement: no document is both"
+        )
+    return AttestationStatement(
+        place, label, kinds.pop(), dict(sorted(values.items())), who_may_ask
+    )
 
 
 def _read_key(key: str, at: str) -> tuple[DocumentKind, int]:
     found = _KEY.fullmatch(key.lower())
     if found is None:
-        raise PolicyError(at, f"not a key that KMS knows: ImageSha384, PCR0 to PCR31 or NitroTPMPCR0 to 23 after {PREFIX}")
+        raise PolicyError(
+            at,
+            f"not a key that KMS knows: ImageSha384, PCR0 to PCR31 or NitroTPMPCR0 to 23 after {PREFIX}",
+        )
     if found[1]:
         return DocumentKind.ENCLAVE, 0
-    kind, limit = (DocumentKind.NITRO_TPM, TPM_PCRS) if found[2] else (DocumentKind.ENCLAVE, MAX_PCRS)
+    kind, limit = (
+        (DocumentKind.NITRO_TPM, TPM_PCRS) if found[2] else (DocumentKind.ENCLAVE, MAX_PCRS)
+    )
     if int(found[3]) >= limit:
         raise PolicyError(at, f"not a key that KMS knows: the last PCR is {limit - 1}")
     return kind, int(found[3])
@@ -164,8 +215,15 @@ def _read_digests(operator: str, written: object, at: str) -> tuple[Sha384, ...]
     """Return the values of a list without repetition; each is 96 hex digits, for StringEquals as KMS writes them."""
     digests: dict[Sha384, None] = {}
     for text in _each(written, at):
-        if operator == "StringEquals" and not _LOWER_CASE.fullmatch(text) and _LOWER_CASE.fullmatch(text.lower()):
-            raise PolicyError(at, "never met: KMS compares with lower-case digits; write them so, or StringEqualsIgnoreCase")
+        if (
+            operator == "StringEquals"
+            and not _LOWER_CASE.fullmatch(text)
+            and _LOWER_CASE.fullmatch(text.lower())
+        ):
+            raise PolicyError(
+                at,
+                "never met: KMS compares with lower-case digits; write them so, or StringEqualsIgnoreCase",
+            )
         try:
             digests[Sha384.fromhex(text)] = None
         except PolicyError as exc:

@@ -1,6 +1,7 @@
 """Read the JSON that AWS's measuring tools print: `{"Measurements": {"HashAlgorithm": ..., "PCR0": hex, ...}}` or its inside.
 
-JSON comes in, PCR values by index go out. Never: a PCR that the tool does not measure, another digest than SHA-384.
+JSON comes in, PCR values by index go out. Never: a PCR that the tool does not measure, another
+digest than SHA-384.
 """
 
 import re
@@ -12,7 +13,10 @@ from nitro_attest import _strict_json
 from nitro_attest.errors import PolicyError
 from nitro_attest.measurements import NotChecked, Sha384
 
-_ALGORITHMS: Final = ("Sha384 { ... }", "SHA384")  # nitro-cli prints the first, literally; nitro-tpm-pcr-compute the second
+_ALGORITHMS: Final = (
+    "Sha384 { ... }",
+    "SHA384",
+)  # nitro-cli prints the first, literally; nitro-tpm-pcr-compute the second
 _PCR: Final = re.compile(r"PCR(0|[1-9][0-9]?)")
 
 
@@ -43,26 +47,37 @@ def read_pcrs(data: bytes | str, source: str, measured: tuple[int, ...]) -> dict
         found = _PCR.fullmatch(name)
         if found is None or int(found[1]) not in measured:
             names = ", ".join(f"PCR{index}" for index in measured)
-            raise PolicyError(place, f"expected HashAlgorithm, {names}; found {_strict_json.shown(name)}")
+            raise PolicyError(
+                place, f"expected HashAlgorithm, {names}; found {_strict_json.shown(name)}"
+            )
         pcrs[int(found[1])] = _read_digest(value, f"{place}.{name}")
     if not pcrs:
         raise PolicyError(place, "expected at least one PCR")
     return pcrs
 
 
-def choose(pcrs: Mapping[int, Sha384], index: int, field: str, given: Sha384 | NotChecked | FromBuild) -> Sha384 | NotChecked:
+def choose(
+    pcrs: Mapping[int, Sha384], index: int, field: str, given: Sha384 | NotChecked | FromBuild
+) -> Sha384 | NotChecked:
     """Return the rule for one PCR: what was given, or what the build measured.
 
     Raises:
-        PolicyError: It is not in the build and was not given, or a value was given that is not the build's.
+        PolicyError: It is not in the build and was not given, or a value was given that is not the
+            build's.
 
     """
     if not isinstance(given, FromBuild):
         if isinstance(given, Sha384) and pcrs.get(index, given) != given:
-            raise PolicyError(field, f"the build measured PCR{index} as {pcrs[index].hex()}, another value was given")
+            raise PolicyError(
+                field,
+                f"the build measured PCR{index} as {pcrs[index].hex()}, another value was given",
+            )
         return given
     if index not in pcrs:
-        raise PolicyError(field, f"the build does not measure PCR{index}: give its value, or NotChecked with the reason")
+        raise PolicyError(
+            field,
+            f"the build does not measure PCR{index}: give its value, or NotChecked with the reason",
+        )
     return pcrs[index]
 
 

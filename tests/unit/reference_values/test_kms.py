@@ -24,7 +24,7 @@ from nitro_attest import (
     Present,
     Sha384,
 )
-from nitro_attest.sources import kms
+from nitro_attest.reference_values import kms
 
 A, B, C = ("a1" * 48, "b2" * 48, "c3" * 48)
 KEY = "kms:RecipientAttestation:"
@@ -73,8 +73,12 @@ def enclave(label: str, **pinned: Sha384) -> EnclaveMeasurements:
 
 def test_one_statement_with_one_key_is_one_set() -> None:
     """The example of AWS's guide, ImageSha384 alone."""
-    found = kms.read_key_policy(key_policy(statement({"StringEqualsIgnoreCase": {KEY + "ImageSha384": A}})))
-    assert found == kms.KeyPolicyReading((enclave("Enable enclave data processing", pcr0_image=Sha384.fromhex(A)),), ())
+    found = kms.read_key_policy(
+        key_policy(statement({"StringEqualsIgnoreCase": {KEY + "ImageSha384": A}}))
+    )
+    assert found == kms.KeyPolicyReading(
+        (enclave("Enable enclave data processing", pcr0_image=Sha384.fromhex(A)),), ()
+    )
 
 
 def test_a_single_statement_need_not_be_a_list() -> None:
@@ -94,20 +98,27 @@ def test_the_answer_of_get_key_policy_is_unwrapped() -> None:
 
 def test_lists_multiply_out_to_whole_sets() -> None:
     """KMS would also accept PCR0 of one build with PCR8 of another: so do the sets, and a reviewer sees them."""
-    found = kms.read_key_policy(key_policy(statement({"StringEquals": {KEY + "PCR0": [A, B, A], KEY + "PCR8": [B, C]}})))
+    found = kms.read_key_policy(
+        key_policy(statement({"StringEquals": {KEY + "PCR0": [A, B, A], KEY + "PCR8": [B, C]}}))
+    )
     pairs = [
         (measurements.pcr0_image, measurements.pcr8_signing_certificate)
         for measurements in found.measurements
         if isinstance(measurements, EnclaveMeasurements)
     ]
-    assert pairs == [(Sha384.fromhex(first), Sha384.fromhex(second)) for first in (A, B) for second in (B, C)]
+    assert pairs == [
+        (Sha384.fromhex(first), Sha384.fromhex(second)) for first in (A, B) for second in (B, C)
+    ]
 
 
 @pytest.mark.parametrize(
     "condition",
     [
         {"StringEquals": {KEY + "ImageSha384": [A, B], KEY + "PCR0": [B, C]}},
-        {"StringEquals": {KEY + "PCR0": [A, B]}, "StringEqualsIgnoreCase": {KEY + "pcr0": [B.upper(), C]}},
+        {
+            "StringEquals": {KEY + "PCR0": [A, B]},
+            "StringEqualsIgnoreCase": {KEY + "pcr0": [B.upper(), C]},
+        },
         {"StringEquals": {KEY.upper() + "pcr0": B}},
     ],
     ids=["ImageSha384 with PCR0", "both operators", "names without case"],
@@ -115,12 +126,18 @@ def test_lists_multiply_out_to_whole_sets() -> None:
 def test_conditions_on_one_pcr_must_all_hold(condition: dict[str, object]) -> None:
     """ImageSha384 is PCR0; what both allow remains."""
     found = kms.read_key_policy(key_policy(statement(condition)))
-    assert found.measurements == (enclave("Enable enclave data processing", pcr0_image=Sha384.fromhex(B)),)
+    assert found.measurements == (
+        enclave("Enable enclave data processing", pcr0_image=Sha384.fromhex(B)),
+    )
 
 
 def test_other_pcrs_are_kept_in_rising_order() -> None:
     """PCR16 and others go to other_pcrs."""
-    found = kms.read_key_policy(key_policy(statement({"StringEquals": {KEY + "PCR16": A, KEY + "PCR5": B, KEY + "PCR0": C}})))
+    found = kms.read_key_policy(
+        key_policy(
+            statement({"StringEquals": {KEY + "PCR16": A, KEY + "PCR5": B, KEY + "PCR0": C}})
+        )
+    )
     (measurements,) = found.measurements
     assert isinstance(measurements, EnclaveMeasurements)
     assert measurements.other_pcrs == ((5, Sha384.fromhex(B)), (16, Sha384.fromhex(A)))
@@ -128,7 +145,13 @@ def test_other_pcrs_are_kept_in_rising_order() -> None:
 
 def test_nitro_tpm_keys_give_nitro_tpm_sets() -> None:
     """PCR4 of NitroTPM is another thing than PCR4 of an enclave."""
-    condition = {"StringEquals": {KEY + "NitroTPMPCR4": A, KEY + "NitroTPMPCR12": "00" * 48, KEY + "NitroTPMPCR0": B}}
+    condition = {
+        "StringEquals": {
+            KEY + "NitroTPMPCR4": A,
+            KEY + "NitroTPMPCR12": "00" * 48,
+            KEY + "NitroTPMPCR0": B,
+        }
+    }
     found = kms.read_key_policy(key_policy(statement(condition)))
     assert found.measurements == (
         NitroTpmMeasurements(
@@ -145,11 +168,16 @@ def test_several_statements_are_several_sets() -> None:
     """A document that any statement accepts is accepted."""
     found = kms.read_key_policy(
         key_policy(
-            statement({"StringEquals": {KEY + "PCR0": A}}, Sid="old"), statement({"StringEquals": {KEY + "PCR0": B}}, Sid="new")
+            statement({"StringEquals": {KEY + "PCR0": A}}, Sid="old"),
+            statement({"StringEquals": {KEY + "PCR0": B}}, Sid="new"),
         )
     )
     assert found == kms.KeyPolicyReading(
-        (enclave("old", pcr0_image=Sha384.fromhex(A)), enclave("new", pcr0_image=Sha384.fromhex(B))), ()
+        (
+            enclave("old", pcr0_image=Sha384.fromhex(A)),
+            enclave("new", pcr0_image=Sha384.fromhex(B)),
+        ),
+        (),
     )
 
 
@@ -159,14 +187,27 @@ ATTESTED = statement({"StringEquals": {KEY + "PCR0": A}})
 @pytest.mark.parametrize(
     ("statements", "words"),
     [
-        ([ROOT_STATEMENT, ATTESTED], ["Statement[0]", "Enable IAM", "without looking at a document"]),
+        (
+            [ROOT_STATEMENT, ATTESTED],
+            ["Statement[0]", "Enable IAM", "without looking at a document"],
+        ),
         ([ATTESTED, {**ROOT_STATEMENT, "Effect": "Deny", "Sid": "no"}], ["Statement[1]", "denies"]),
         (
-            [statement({"StringEquals": {KEY + "PCR0": A}, "StringLike": {"aws:PrincipalArn": "*"}})],
+            [
+                statement(
+                    {"StringEquals": {KEY + "PCR0": A}, "StringLike": {"aws:PrincipalArn": "*"}}
+                )
+            ],
             ['"StringLike" on "aws:PrincipalArn"'],
         ),
-        ([ATTESTED, statement({"StringEquals": {KEY + "PCR0": B}}, Action="kms:Encrypt")], ["Statement[1]", "no operation"]),
-        ([ATTESTED, statement({"StringEquals": {KEY + "PCR0": B}}, Action="kms:De*")], ["differ in Principal"]),
+        (
+            [ATTESTED, statement({"StringEquals": {KEY + "PCR0": B}}, Action="kms:Encrypt")],
+            ["Statement[1]", "no operation"],
+        ),
+        (
+            [ATTESTED, statement({"StringEquals": {KEY + "PCR0": B}}, Action="kms:De*")],
+            ["differ in Principal"],
+        ),
         ([statement({"StringEquals": {KEY + "PCR8": A}})], ["debug mode"]),
     ],
     ids=["no attestation", "deny", "other key", "other operation", "different actions", "debug"],
@@ -182,13 +223,31 @@ def test_what_is_left_out_is_remarked_on(statements: list[object], words: list[s
 @pytest.mark.parametrize(
     ("broken", "place"),
     [
-        (statement({"StringLike": {KEY + "PCR0": A}}), ".Condition.StringLike.kms:RecipientAttestation:PCR0"),
-        (statement({"StringNotEquals": {KEY + "PCR0": A}}), ".Condition.StringNotEquals.kms:RecipientAttestation:PCR0"),
-        (statement({"StringEqualsIfExists": {KEY + "PCR0": A}}), ".Condition.StringEqualsIfExists."),
-        (statement({"ForAnyValue:StringEquals": {KEY + "PCR0": A}}), ".Condition.ForAnyValue:StringEquals."),
-        (statement({"ForAllValues:StringEquals": {KEY + "PCR0": A}}), ".Condition.ForAllValues:StringEquals."),
+        (
+            statement({"StringLike": {KEY + "PCR0": A}}),
+            ".Condition.StringLike.kms:RecipientAttestation:PCR0",
+        ),
+        (
+            statement({"StringNotEquals": {KEY + "PCR0": A}}),
+            ".Condition.StringNotEquals.kms:RecipientAttestation:PCR0",
+        ),
+        (
+            statement({"StringEqualsIfExists": {KEY + "PCR0": A}}),
+            ".Condition.StringEqualsIfExists.",
+        ),
+        (
+            statement({"ForAnyValue:StringEquals": {KEY + "PCR0": A}}),
+            ".Condition.ForAnyValue:StringEquals.",
+        ),
+        (
+            statement({"ForAllValues:StringEquals": {KEY + "PCR0": A}}),
+            ".Condition.ForAllValues:StringEquals.",
+        ),
         (statement({"Null": {KEY + "PCR0": "false"}}), ".Condition.Null."),
-        (statement({"String Equals\u001b": {KEY + "PCR0": "false"}}), '.Condition."String Equals\\u001b".'),
+        (
+            statement({"String Equals\u001b": {KEY + "PCR0": "false"}}),
+            '.Condition."String Equals\\u001b".',
+        ),
         (statement({"StringEquals": {KEY + "PCR32": A}}), "PCR32"),
         (statement({"StringEquals": {KEY + "PCR00": A}}), "PCR00"),
         (statement({"StringEquals": {KEY + "NitroTPMPCR24": A}}), "NitroTPMPCR24"),
@@ -216,7 +275,9 @@ def test_what_is_left_out_is_remarked_on(statements: list[object], words: list[s
         ("Allow", ""),
     ],
 )
-def test_what_cannot_be_carried_exactly_is_refused_with_its_place(broken: object, place: str) -> None:
+def test_what_cannot_be_carried_exactly_is_refused_with_its_place(
+    broken: object, place: str
+) -> None:
     """Other operators, a Deny, set operators, unknown keys, values that are no digests: an error, never a guess."""
     with pytest.raises(PolicyError) as caught:
         kms.read_key_policy(key_policy(ROOT_STATEMENT, broken), source="key-policy.json")
@@ -237,7 +298,16 @@ def test_what_cannot_be_carried_exactly_is_refused_with_its_place(broken: object
         json.dumps([ATTESTED]),
         "\x00\x01",
     ],
-    ids=["empty", "no attestation", "both kinds", "unknown element", "no statement", "broken inside", "list", "binary"],
+    ids=[
+        "empty",
+        "no attestation",
+        "both kinds",
+        "unknown element",
+        "no statement",
+        "broken inside",
+        "list",
+        "binary",
+    ],
 )
 def test_a_key_policy_without_one_kind_of_sets_is_refused(text: str) -> None:
     """There is nothing a Policy could hold."""
@@ -261,7 +331,10 @@ def test_sixty_four_sets_are_read() -> None:
     "statements",
     [
         [statement({"StringEquals": {KEY + "PCR0": numbers(5), KEY + "PCR8": numbers(13)}})],
-        [statement({"StringEquals": {KEY + "PCR0": numbers(8), KEY + "PCR8": numbers(8)}}), ATTESTED],
+        [
+            statement({"StringEquals": {KEY + "PCR0": numbers(8), KEY + "PCR8": numbers(8)}}),
+            ATTESTED,
+        ],
         [statement({"StringEquals": {f"{KEY}PCR{index}": numbers(200) for index in range(32)}})],
     ],
     ids=["65 in one", "65 in two", "200 to the power of 32"],
@@ -283,7 +356,10 @@ PINNED = EnclaveMeasurements(
     pcr8_signing_certificate=Sha384.ZERO,
 )
 POLICY = Policy(
-    measurements=(PINNED,), freshness=FreshNonce(), public_key=Present(), user_data=NotChecked("not part of this service")
+    measurements=(PINNED,),
+    freshness=FreshNonce(),
+    public_key=Present(),
+    user_data=NotChecked("not part of this service"),
 )
 
 
@@ -315,7 +391,10 @@ def test_a_policy_becomes_statements_that_read_back_equal() -> None:
         ({"measurements": (replace(PINNED, label="payments 1.4.2"),)}, "payments 142"),
         ({"measurements": (replace(PINNED, label="äöü"),)}, "Set 0"),
         ({"measurements": (PINNED, PINNED)}, "payments 142 set 1"),
-        ({"measurements": (enclave("signed", pcr8_signing_certificate=Sha384.fromhex(A)),)}, "debug mode"),
+        (
+            {"measurements": (enclave("signed", pcr8_signing_certificate=Sha384.fromhex(A)),)},
+            "debug mode",
+        ),
     ],
 )
 def test_a_rule_that_kms_does_not_have_is_remarked_on(changes: dict[str, Any], word: str) -> None:

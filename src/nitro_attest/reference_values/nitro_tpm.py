@@ -1,14 +1,15 @@
 """Read what nitro-tpm-pcr-compute measured of an attestable AMI.
 
-JSON comes in, a `NitroTpmMeasurements` goes out. Never: a PCR12 that the tool (before 1.1.0) did not print; a command line
-that nobody pinned can start anything (GHSA-xrv8-2pf5-f3q7), so it is given or waived by the caller.
+JSON comes in, a `NitroTpmMeasurements` goes out. Never: a PCR12 that the tool (before 1.1.0) did
+not print; a command line that nobody pinned can start anything (GHSA-xrv8-2pf5-f3q7), so it is
+given or waived by the caller.
 """
 
 from typing import Final
 
 from nitro_attest.measurements import NitroTpmMeasurements, NotChecked, Sha384
-from nitro_attest.sources._measured import FromBuild, choose
-from nitro_attest.sources._measured import read_pcrs as _read_pcrs
+from nitro_attest.reference_values._measured import FromBuild, choose
+from nitro_attest.reference_values._measured import read_pcrs as _read_pcrs
 
 __all__ = ["FROM_BUILD", "FromBuild", "nitro_tpm_measurements", "read_pcrs"]
 
@@ -26,7 +27,7 @@ def read_pcrs(build: bytes | str, *, source: str = "build") -> dict[int, Sha384]
     return _read_pcrs(build, source, _MEASURED)
 
 
-def nitro_tpm_measurements(  # noqa: PLR0913 - the three PCRs that a set decides on
+def nitro_tpm_measurements(
     build: bytes | str,
     *,
     label: str,
@@ -38,7 +39,8 @@ def nitro_tpm_measurements(  # noqa: PLR0913 - the three PCRs that a set decides
     """Return the set that instances of this image match; `FROM_BUILD` is an error for a PCR that isn't in the JSON.
 
     Raises:
-        PolicyError: The JSON is not the tool's, a PCR is neither in it nor given, or another value was given than is in it.
+        PolicyError: The JSON is not the tool's, a PCR is neither in it nor given, or another value
+            was given than is in it.
 
     """
     pcrs = read_pcrs(build, source=source)

@@ -1,7 +1,8 @@
 """Evaluate the conditions of a key policy as IAM does, written from IAM's own rules and without the library's code.
 
-A statement applies when every operator, every key of it and any value of each key match the request; a key that the request
-does not carry does not match (IAM user guide, "condition operators", "single-valued context keys").
+A statement applies when every operator, every key of it and any value of each key match the
+request; a key that the request does not carry does not match (IAM user guide, "condition
+operators", "single-valued context keys").
 """
 
 from collections.abc import Mapping
@@ -22,13 +23,19 @@ def is_allowed(key_policy: Mapping[str, Any], context: Mapping[str, str]) -> boo
     """Say whether any Allow statement with conditions applies and no Deny statement does."""
     written: Any = key_policy["Statement"]
     statements: list[Any] = [written] if isinstance(written, dict) else written
-    effects = {statement["Effect"] for statement in statements if _applies(statement.get("Condition", {}), context)}
+    effects = {
+        statement["Effect"]
+        for statement in statements
+        if _applies(statement.get("Condition", {}), context)
+    }
     return effects == {"Allow"}
 
 
 def _applies(condition: Mapping[str, Any], context: Mapping[str, str]) -> bool:
     return all(
-        _matches(operator, context.get(key.lower()), [values] if isinstance(values, str) else values)
+        _matches(
+            operator, context.get(key.lower()), [values] if isinstance(values, str) else values
+        )
         for operator, keys in condition.items()
         for key, values in keys.items()
     )
