@@ -24,10 +24,9 @@ b'key made in the enclave'
 ['measurements', 'user_data']
 """
 
-from nitro_attest._ecdsa import SignatureBackend, signature_backend, use_signature_backend
-from nitro_attest._verifier import read_unverified, verify
-from nitro_attest.document import Claims, DocumentKind, Pcrs, UnverifiedDocument
-from nitro_attest.errors import (
+from nitro_attest._core.anchors import AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1, TrustAnchor
+from nitro_attest._core.document import Claims, DocumentKind, Pcrs, UnverifiedDocument
+from nitro_attest._core.errors import (
     Failure,
     MalformedDocumentError,
     NitroAttestError,
@@ -38,7 +37,8 @@ from nitro_attest.errors import (
     UntrustedDocumentError,
     VerificationError,
 )
-from nitro_attest.measurements import (
+from nitro_attest._core.es384 import SignatureBackend, signature_backend, use_signature_backend
+from nitro_attest._core.measurements import (
     AnyEnclave,
     AnyNitroTpm,
     DebugEnclave,
@@ -48,7 +48,7 @@ from nitro_attest.measurements import (
     NotChecked,
     Sha384,
 )
-from nitro_attest.policy import (
+from nitro_attest._core.policy import (
     Absent,
     Equals,
     FieldRule,
@@ -58,8 +58,8 @@ from nitro_attest.policy import (
     Present,
     TimestampOnly,
 )
-from nitro_attest.result import AttestationResult, Waiver
-from nitro_attest.roots import AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1, TrustAnchor
+from nitro_attest._core.result import AttestationResult, Waiver
+from nitro_attest._core.verification import read_unverified, verify
 
 __all__ = [
     "AWS_NITRO_ROOT_G1",
