@@ -29,6 +29,7 @@ from nitro_attest._core.document import Claims, DocumentKind, Pcrs, UnverifiedDo
 from nitro_attest._core.errors import (
     Failure,
     MalformedDocumentError,
+    MissingExtraError,
     NitroAttestError,
     PolicyError,
     PolicyMismatchError,
@@ -79,6 +80,7 @@ __all__ = [
     "Freshness",
     "MalformedDocumentError",
     "Measurements",
+    "MissingExtraError",
     "NitroAttestError",
     "NitroTpmMeasurements",
     "NotChecked",

@@ -11,6 +11,7 @@ from typing import Final, final
 __all__ = [
     "Failure",
     "MalformedDocumentError",
+    "MissingExtraError",
     "NitroAttestError",
     "PolicyError",
     "PolicyMismatchError",
@@ -134,6 +135,23 @@ class PolicyError(NitroAttestError, ValueError):
     def __str__(self) -> str:
         """Write the error on one line."""
         return f"{self.field}: {self.problem}"
+
+
+@final
+class MissingExtraError(NitroAttestError, ImportError):
+    """The packages of an optional part are not installed; the message is the pip line that installs them.
+
+    `extra` names the extra, such as `"redis"`.
+    """
+
+    def __init__(self, extra: str) -> None:
+        """Keep the extra as `args`, so that the exception survives pickle and copy."""
+        super().__init__(extra)
+        self.extra = extra
+
+    def __str__(self) -> str:
+        """Write what to install on one line."""
+        return f"this part needs the extra {self.extra!r}: pip install 'nitro-attest[{self.extra}]'"
 
 
 class VerificationError(NitroAttestError):

@@ -10,6 +10,7 @@ import pytest
 from nitro_attest import (
     Failure,
     MalformedDocumentError,
+    MissingExtraError,
     NitroAttestError,
     PolicyError,
     PolicyMismatchError,
@@ -117,3 +118,12 @@ def test_reasons_are_their_own_text() -> None:
     assert Reason("chain.expired") is Reason.CHAIN_EXPIRED
     assert f"{Reason.CHAIN_EXPIRED}" == "chain.expired"
     assert all(reason.name.lower() == reason.replace(".", "_") for reason in Reason)
+
+
+def test_a_missing_extra_names_the_line_that_installs_it() -> None:
+    """It is an ImportError too, and survives pickle."""
+    error = MissingExtraError("redis")
+
+    assert isinstance(error, ImportError)
+    assert "pip install 'nitro-attest[redis]'" in str(error)
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - made a line above
