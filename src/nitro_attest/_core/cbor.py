@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, NoReturn, cast, final
 
 import cbor2
 
-from nitro_attest._core.errors import Reason, VerificationError, refused
+from nitro_attest._core.errors import Reason, VerificationError, rejected
 
 MAX_FIELDS: Final = 64  # ours: AWS lists nine
 _FEW_FIELDS: Final = f"at most {MAX_FIELDS} fields"
@@ -108,11 +108,11 @@ def decode_map(data: bytes, subject: str) -> list[tuple[object, object]]:
     except cbor2.CBORDecodeEOF:
         pass
     else:
-        raise refused(Reason.CBOR_MALFORMED, f"{subject}: trailing bytes")
+        raise rejected(Reason.CBOR_MALFORMED, f"{subject}: trailing bytes")
     if len(items) > 2 * MAX_FIELDS:
         raise _rejection(data, subject, Reason.DOCUMENT_FIELD_UNKNOWN, _FEW_FIELDS)
     if len(items) % 2:  # only an indefinite map can have a name without a value
-        raise refused(Reason.CBOR_MALFORMED, subject)
+        raise rejected(Reason.CBOR_MALFORMED, subject)
     return list(zip(items[::2], items[1::2], strict=True))
 
 
@@ -121,7 +121,7 @@ def _rejection(
 ) -> VerificationError:
     """Give the reason of rejected bytes: their first fault, or `otherwise` if they have none."""
     fault = _find_fault(data)
-    return refused(otherwise, subject, expected) if fault is None else refused(fault, subject)
+    return rejected(otherwise, subject, expected) if fault is None else rejected(fault, subject)
 
 
 @final

@@ -8,7 +8,7 @@ rejected envelope is looked at again, head by head, to name the fault.
 from typing import Final, NamedTuple, NoReturn, final
 
 from nitro_attest._core import cbor, es384
-from nitro_attest._core.errors import Reason, refused
+from nitro_attest._core.errors import Reason, rejected
 
 MAX_DOCUMENT_BYTES: Final = 20_480  # a payload of 16,384 bytes and its envelope need 16,493
 MAX_PAYLOAD_BYTES: Final = (
@@ -48,7 +48,7 @@ def read_envelope(doc: bytes) -> Envelope:
 
     """
     if len(doc) > MAX_DOCUMENT_BYTES:  # V-19
-        raise refused(Reason.COSE_TOO_LARGE, "document", f"at most {MAX_DOCUMENT_BYTES} bytes")
+        raise rejected(Reason.COSE_TOO_LARGE, "document", f"at most {MAX_DOCUMENT_BYTES} bytes")
     sign1 = doc.removeprefix(_TAG_18)
     # The total length leaves one length for the payload, and with it one form of its head.
     encoded_payload_bytes = len(sign1) - len(_BEFORE_PAYLOAD) - _AFTER_PAYLOAD_BYTES
@@ -84,36 +84,36 @@ def _reject(sign1: bytes) -> NoReturn:
     """Name the first fault of an envelope that is not in the one encoding."""
     array = _read_head(sign1, 0, "envelope")
     if array.major != cbor.ARRAY or array.argument != _SIGN1_ITEMS:  # V-24
-        raise refused(Reason.COSE_STRUCTURE, "envelope", f"an array of {_SIGN1_ITEMS} items")
+        raise rejected(Reason.COSE_STRUCTURE, "envelope", f"an array of {_SIGN1_ITEMS} items")
     protected, position = _read_bytes(
         sign1, array.end, "protected header", Reason.COSE_PROTECTED_HEADER
     )
     if protected != _PROTECTED_HEADER:  # V-25
         expected = _PROTECTED_HEADER.hex()
-        raise refused(Reason.COSE_PROTECTED_HEADER, "protected header", expected)
+        raise rejected(Reason.COSE_PROTECTED_HEADER, "protected header", expected)
     unprotected = _read_head(sign1, position, "unprotected header")
     if sign1[position : unprotected.end] != _EMPTY_MAP:  # V-26
-        raise refused(Reason.COSE_UNPROTECTED_HEADER, "unprotected header", "an empty map")
+        raise rejected(Reason.COSE_UNPROTECTED_HEADER, "unprotected header", "an empty map")
     payload, position = _read_bytes(sign1, unprotected.end, "payload", Reason.COSE_PAYLOAD)
     if not 1 <= len(payload) <= MAX_PAYLOAD_BYTES:  # V-27
-        raise refused(Reason.COSE_PAYLOAD, "payload", f"1 to {MAX_PAYLOAD_BYTES} bytes")
+        raise rejected(Reason.COSE_PAYLOAD, "payload", f"1 to {MAX_PAYLOAD_BYTES} bytes")
     signature, position = _read_bytes(  # V-28
         sign1, position, "signature", Reason.COSE_STRUCTURE
     )
     if len(signature) != es384.SIGNATURE_BYTES:  # V-29
         expected, found = f"{es384.SIGNATURE_BYTES} bytes", f"{len(signature)} bytes"
-        raise refused(Reason.COSE_SIGNATURE_LENGTH, "signature", expected, found)
+        raise rejected(Reason.COSE_SIGNATURE_LENGTH, "signature", expected, found)
     if position != len(sign1):  # V-21
-        raise refused(Reason.CBOR_MALFORMED, "envelope: trailing bytes")
-    raise refused(Reason.COSE_STRUCTURE, "envelope", "the shortest definite-length encoding")
+        raise rejected(Reason.CBOR_MALFORMED, "envelope: trailing bytes")
+    raise rejected(Reason.COSE_STRUCTURE, "envelope", "the shortest definite-length encoding")
 
 
 def _read_head(sign1: bytes, position: int, subject: str) -> cbor.Head:
     head = cbor.read_head(sign1, position)
     if head is None:  # V-21
-        raise refused(Reason.CBOR_MALFORMED, subject)
+        raise rejected(Reason.CBOR_MALFORMED, subject)
     if head.major == cbor.TAG:  # V-20
-        raise refused(Reason.CBOR_TAG, subject)
+        raise rejected(Reason.CBOR_TAG, subject)
     return head
 
 
@@ -121,12 +121,12 @@ def _read_bytes(sign1: bytes, position: int, subject: str, reason: Reason) -> tu
     """Return the byte string at `position`, and where it ends; `reason` if it is something else."""
     head = _read_head(sign1, position, subject)
     if head.major != cbor.BYTES:
-        raise refused(reason, subject, "a byte string")
+        raise rejected(reason, subject, "a byte string")
     if head.argument is None:  # V-30
-        raise refused(Reason.COSE_STRUCTURE, subject, "a byte string of definite length")
+        raise rejected(Reason.COSE_STRUCTURE, subject, "a byte string of definite length")
     end = head.end + head.argument
     if end > len(sign1):  # V-21
-        raise refused(Reason.CBOR_MALFORMED, subject)
+        raise rejected(Reason.CBOR_MALFORMED, subject)
     return sign1[head.end : end], end
 
 
@@ -140,4 +140,4 @@ def check_signature(envelope: Envelope, spki: bytes) -> None:
     head = _byte_string_head(len(envelope.payload))
     message = _SIGNED_BEFORE_PAYLOAD + head + envelope.payload
     if not es384.is_good_signature(spki, envelope.signature, message):
-        raise refused(Reason.SIGNATURE_INVALID, "signature of the document")
+        raise rejected(Reason.SIGNATURE_INVALID, "signature of the document")
