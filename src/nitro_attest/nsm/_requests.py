@@ -25,7 +25,7 @@ def attestation_document(
     nonce: bytes | None,
 ) -> bytes:
     """Ask for a document; the fields are encoded in the order of AWS's client."""
-    fields = {
+    fields: dict[str, Value] = {
         "user_data": _optional("user_data", user_data),
         "nonce": _optional("nonce", nonce),
         "public_key": _optional("public_key", public_key),
