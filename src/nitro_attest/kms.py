@@ -13,7 +13,7 @@ import json
 import os
 from base64 import b64encode
 from collections import deque
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Generator, MutableMapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from enum import StrEnum
@@ -37,7 +37,7 @@ _OPERATIONS: Final = {
     "derive_shared_secret": ("DeriveSharedSecret", "SharedSecret"),
 }
 _ENVELOPE: Final = "CiphertextForRecipient"
-_HANDLERS: Final = "nitro_attest.kms"
+_NAME: Final = "nitro_attest.kms"
 _MAX_AHEAD: Final = 1024
 
 
@@ -54,7 +54,7 @@ class AttestedKmsReason(StrEnum):
     KEY_ID_MISSING = "request.key_id_missing"
     RECIPIENT_GIVEN = "request.recipient_given"
     NOT_JSON = "request.not_json"
-    NOT_SENT = "request.not_sent"
+    NOT_ATTESTED = "request.not_attested"
     PLAINTEXT_IN_ANSWER = "answer.plaintext"
     ENVELOPE_MISSING = "answer.envelope_missing"
     ENVELOPE_INVALID = "answer.envelope_invalid"
@@ -285,7 +285,7 @@ class _Call:
         """Put the plaintext of the envelope into the field that the envelope replaces."""
         key, self._key = self._key, None
         if key is None:
-            raise self._error(AttestedKmsReason.NOT_SENT, "a stubbed client that sends nothing")
+            raise self._error(AttestedKmsReason.NOT_ATTESTED, "that no document was sent (a stub?)")
         if field in answer:
             raise self._error(AttestedKmsReason.PLAINTEXT_IN_ANSWER, f"{field} in the clear")
         envelope = answer.pop(_ENVELOPE, None)
@@ -313,11 +313,11 @@ class _Call:
 
 # The call that this thread is about to make. `_claim` takes it out at once, so that no other
 # request made on the way (for credentials, for example) can be taken for it.
-_offer: Final = ContextVar["_Call | None"]("nitro_attest.kms", default=None)
+_offer: Final = ContextVar["_Call | None"](_NAME, default=None)
 
 
 @contextmanager
-def _offered(call: _Call) -> Iterator[None]:
+def _offered(call: _Call) -> Generator[None]:
     before = _offer.set(call)
     try:
         yield
@@ -329,11 +329,11 @@ def _claim(*, context: MutableMapping[str, object], **_: object) -> None:
     call = _offer.get()
     if call is not None:
         _offer.set(None)
-        context[_HANDLERS] = call
+        context[_NAME] = call
 
 
 def _attest(*, request: "_Request", **_: object) -> None:
-    call = request.context.get(_HANDLERS)
+    call = request.context.get(_NAME)
     if isinstance(call, _Call):
         request.data = call.attest(request.data)
 
@@ -350,8 +350,8 @@ def _listen(client: object) -> None:
             AttestedKmsReason.NOT_A_KMS_CLIENT,
             f"expected boto3.client('kms'), found {service}",
         )
-    events.register("provide-client-params.kms", _claim, unique_id=_HANDLERS)
-    events.register("before-sign.kms", _attest, unique_id=_HANDLERS)
+    events.register("provide-client-params.kms", _claim, unique_id=f"{_NAME}.claim")
+    events.register("before-sign.kms", _attest, unique_id=f"{_NAME}.attest")
 
 
 class _Method(Protocol):

@@ -1,0 +1,200 @@
+"""Just enough of AWS KMS, on a loopback port, to attest against.
+
+It speaks KMS's wire form (`x-amz-json-1.1` with an `x-amz-target`), verifies each attestation
+document under the root of a `FakeNitro`, and encrypts to the key of the verified document. It
+checks neither signatures of requests nor key policies.
+"""
+
+import json
+import secrets
+import threading
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from nitro_attest import (
+    Absent,
+    Policy,
+    Present,
+    TimestampOnly,
+    VerificationError,
+    verify,
+)
+from nitro_attest.recipient import encrypt
+from nitro_attest.testing import FakeNitro
+
+REGION: Final = "us-east-1"
+KEY_ARN: Final = f"arn:aws:kms:{REGION}:111122223333:key/0fa4e0fa-4e0f-4e0f-4e0f-a4e0fa4e0fa4"
+SHARED_SECRET: Final = b"shared secret of 32 bytes, fixed"
+
+Fields = dict[str, Any]
+
+
+class RefusedError(Exception):
+    """An answer with HTTP status 400: the type and the message, as KMS words them."""
+
+
+@dataclass(kw_only=True)
+class Seen:
+    """One request as it came over the wire."""
+
+    operation: str
+    fields: Fields
+    document: bytes | None
+    nonce: bytes | None
+
+
+@dataclass(kw_only=True)
+class KmsStandIn:
+    """The state of one stand-in. `change_answer` lets a test tamper with what it answers."""
+
+    fake_nitro: FakeNitro
+    url: str = ""
+    throttled: int = 0
+    seen: list[Seen] = field(default_factory=list[Seen])
+    change_answer: Callable[[Fields], Fields] = dict
+    _secret: bytes = field(default_factory=lambda: AESGCM.generate_key(256))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def throttle(self, requests: int) -> None:
+        """Answer the next requests with ThrottlingException, after they were written down."""
+        self.throttled = requests
+
+    def ciphertext(self, plaintext: bytes, context: Mapping[str, str] | None = None) -> bytes:
+        """Encrypt as Encrypt would."""
+        nonce = secrets.token_bytes(12)
+        return nonce + AESGCM(self._secret).encrypt(nonce, plaintext, _bound(context))
+
+    def answer(self, operation: str, fields: Fields) -> Fields:
+        """Carry out one request."""
+        recipient = fields.get("Recipient")
+        document = None if recipient is None else b64decode(recipient["AttestationDocument"])
+        public_key, nonce = (None, None) if document is None else self._verified(document)
+        with self._lock:
+            self.seen.append(
+                Seen(operation=operation, fields=fields, document=document, nonce=nonce)
+            )
+            if self.throttled:
+                self.throttled -= 1
+                raise RefusedError("ThrottlingException", "Rate exceeded")
+        answer, name, secret = self._carry_out(operation, fields)
+        if secret is not None:
+            if public_key is None:
+                answer[name] = _text(secret)
+            else:
+                answer["CiphertextForRecipient"] = _text(encrypt(secret, public_key))
+        return self.change_answer(answer)
+
+    def _verified(self, document: bytes) -> tuple[bytes, bytes | None]:
+        policy = Policy(
+            measurements=(self.fake_nitro.enclave_measurements(),),
+            freshness=TimestampOnly(because="KMS looks at no nonce", max_age=timedelta(minutes=5)),
+            public_key=Present(),
+            user_data=Absent(),
+            trust_anchor=self.fake_nitro.trust_anchor,
+        )
+        try:
+            claims = verify(document, policy, now=self.fake_nitro.now).claims
+        except VerificationError as error:
+            raise RefusedError("ValidationException", str(error.reason)) from None
+        if claims.public_key is None:
+            raise RefusedError("ValidationException", "no public key")
+        return claims.public_key, claims.nonce
+
+    def _carry_out(self, operation: str, fields: Fields) -> tuple[Fields, str, bytes | None]:
+        """Return the answer, and the plaintext with the name of its field."""
+        context = fields.get("EncryptionContext")
+        match operation:
+            case "Encrypt":
+                sealed = self.ciphertext(b64decode(fields["Plaintext"]), context)
+                return {"CiphertextBlob": _text(sealed), "KeyId": KEY_ARN}, "", None
+            case "Decrypt":
+                plaintext = self._open(b64decode(fields["CiphertextBlob"]), context)
+                answer = {"KeyId": KEY_ARN, "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}
+                return answer, "Plaintext", plaintext
+            case "GenerateDataKey":
+                key = secrets.token_bytes(fields.get("NumberOfBytes", 32))
+                sealed = self.ciphertext(key, context)
+                return {"CiphertextBlob": _text(sealed), "KeyId": KEY_ARN}, "Plaintext", key
+            case "GenerateDataKeyPair":
+                key = b"a private key"
+                answer = {
+                    "PrivateKeyCiphertextBlob": _text(self.ciphertext(key, context)),
+                    "PublicKey": _text(b"a public key"),
+                    "KeyId": KEY_ARN,
+                    "KeyPairSpec": fields["KeyPairSpec"],
+                }
+                return answer, "PrivateKeyPlaintext", key
+            case "GenerateRandom":
+                return {}, "Plaintext", secrets.token_bytes(fields["NumberOfBytes"])
+            case "DeriveSharedSecret":
+                return {"KeyId": KEY_ARN}, "SharedSecret", SHARED_SECRET
+            case "ListKeys":
+                return {"Keys": [{"KeyId": "k", "KeyArn": KEY_ARN}], "Truncated": False}, "", None
+            case _:
+                raise RefusedError("UnknownOperationException", operation)
+
+    def _open(self, sealed: bytes, context: Mapping[str, str] | None) -> bytes:
+        try:
+            return AESGCM(self._secret).decrypt(sealed[:12], sealed[12:], _bound(context))
+        except InvalidTag:
+            raise RefusedError("InvalidCiphertextException", "") from None
+
+
+@contextmanager
+def kms_stand_in(fake_nitro: FakeNitro) -> Generator[KmsStandIn]:
+    """Run a stand-in until the block ends."""
+    kms = KmsStandIn(fake_nitro=fake_nitro)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            operation = self.headers["x-amz-target"].removeprefix("TrentService.")
+            try:
+                self._send(200, kms.answer(operation, json.loads(body)))
+            except RefusedError as refused:
+                kind, message = refused.args
+                self._send(400, {"__type": kind, "message": message})
+
+        def _send(self, status: int, answer: Fields) -> None:
+            body = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("content-type", "application/x-amz-json-1.1")
+            self.send_header("content-length", str(len(body)))
+            self.send_header("x-amzn-requestid", "00000000-0000-4000-8000-000000000000")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
+            """Write no log."""
+
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 64
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        kms.url = f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield kms
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _bound(context: Mapping[str, str] | None) -> bytes:
+    return json.dumps(context or {}, sort_keys=True).encode()
+
+
+def _text(value: bytes) -> str:
+    return b64encode(value).decode()
