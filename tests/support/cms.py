@@ -129,7 +129,9 @@ class Form:
     inner_type: bytes = DATA
     cipher: bytes = AES_256_CBC
     copies_of_the_recipient: int = 1
+    parameters: bytes | None = None
     after_the_content: bytes = b""
+    after_the_content_info: bytes = b""
 
     def envelope(self, plaintext: bytes, key: rsa.RSAPrivateKey) -> bytes:
         """Write the envelope."""
@@ -159,10 +161,15 @@ class Form:
             self.inner(
                 0x30,
                 self.inner_type,
-                self.algorithm(0x30, self.cipher, definite(0x04, self.iv)),
+                self.algorithm(
+                    0x30,
+                    self.cipher,
+                    definite(0x04, self.iv) if self.parameters is None else self.parameters,
+                ),
                 self._content(content),
                 self.after_the_content,
             ),
+            self.after_the_content_info,
         )
         return self.outer(0x30, self.content_type, self.outer(0xA0, body))
 
