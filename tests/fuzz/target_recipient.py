@@ -1,8 +1,8 @@
 """Invariant: any bytes, read as an envelope, give a plaintext or the one `RecipientError`.
 
-Read as a public key they give an RSA key or a `RecipientKeyError`. A sealed envelope opens only if it
-is the one that was sealed; where a lax reader of CMS can read an envelope that opened, it finds the
-same plaintext. Input: an envelope, or a public key.
+Read as a public key they give an RSA key or a `RecipientKeyError`. A sealed envelope opens only if
+it is the one that was sealed; where a lax reader of CMS can read an envelope that opened, it finds
+the same plaintext. Input: an envelope, or a public key.
 """
 
 from collections.abc import Callable
