@@ -10,14 +10,18 @@ import secrets
 import threading
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
+import boto3
+from botocore.config import Config
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from mypy_boto3_kms import KMSClient
 
 from nitro_attest import (
     Absent,
@@ -27,8 +31,9 @@ from nitro_attest import (
     VerificationError,
     verify,
 )
+from nitro_attest.kms import RecipientKeyPool, attested
 from nitro_attest.recipient import encrypt
-from nitro_attest.testing import FakeNitro
+from nitro_attest.testing import FakeNitro, FakeNsm
 
 REGION: Final = "us-east-1"
 KEY_ARN: Final = f"arn:aws:kms:{REGION}:111122223333:key/0fa4e0fa-4e0f-4e0f-4e0f-a4e0fa4e0fa4"
@@ -111,35 +116,32 @@ class KmsStandIn:
     def _carry_out(self, operation: str, fields: Fields) -> tuple[Fields, str, bytes | None]:
         """Return the answer, and the plaintext with the name of its field."""
         context = fields.get("EncryptionContext")
+        answer: Fields = {"KeyId": KEY_ARN}
+        name, secret = "Plaintext", None
         match operation:
             case "Encrypt":
                 sealed = self.ciphertext(b64decode(fields["Plaintext"]), context)
-                return {"CiphertextBlob": _text(sealed), "KeyId": KEY_ARN}, "", None
+                answer["CiphertextBlob"] = _text(sealed)
             case "Decrypt":
-                plaintext = self._open(b64decode(fields["CiphertextBlob"]), context)
-                answer = {"KeyId": KEY_ARN, "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}
-                return answer, "Plaintext", plaintext
+                secret = self._open(b64decode(fields["CiphertextBlob"]), context)
+                answer["EncryptionAlgorithm"] = "SYMMETRIC_DEFAULT"
             case "GenerateDataKey":
-                key = secrets.token_bytes(fields.get("NumberOfBytes", 32))
-                sealed = self.ciphertext(key, context)
-                return {"CiphertextBlob": _text(sealed), "KeyId": KEY_ARN}, "Plaintext", key
+                secret = secrets.token_bytes(fields.get("NumberOfBytes", 32))
+                answer["CiphertextBlob"] = _text(self.ciphertext(secret, context))
             case "GenerateDataKeyPair":
-                key = b"a private key"
-                answer = {
-                    "PrivateKeyCiphertextBlob": _text(self.ciphertext(key, context)),
-                    "PublicKey": _text(b"a public key"),
-                    "KeyId": KEY_ARN,
-                    "KeyPairSpec": fields["KeyPairSpec"],
-                }
-                return answer, "PrivateKeyPlaintext", key
+                name, secret = "PrivateKeyPlaintext", b"a private key"
+                answer["PrivateKeyCiphertextBlob"] = _text(self.ciphertext(secret, context))
+                answer["PublicKey"] = _text(b"a public key")
+                answer["KeyPairSpec"] = fields["KeyPairSpec"]
             case "GenerateRandom":
-                return {}, "Plaintext", secrets.token_bytes(fields["NumberOfBytes"])
+                answer, secret = {}, secrets.token_bytes(fields["NumberOfBytes"])
             case "DeriveSharedSecret":
-                return {"KeyId": KEY_ARN}, "SharedSecret", SHARED_SECRET
+                name, secret = "SharedSecret", SHARED_SECRET
             case "ListKeys":
-                return {"Keys": [{"KeyId": "k", "KeyArn": KEY_ARN}], "Truncated": False}, "", None
+                answer = {"Keys": [{"KeyId": "k", "KeyArn": KEY_ARN}], "Truncated": False}
             case _:
                 raise RefusedError("UnknownOperationException", operation)
+        return answer, name, secret
 
     def _open(self, sealed: bytes, context: Mapping[str, str] | None) -> bytes:
         try:
@@ -190,6 +192,43 @@ def kms_stand_in(fake_nitro: FakeNitro) -> Generator[KmsStandIn]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def kms_client(kms: KmsStandIn) -> KMSClient:
+    """Make boto3's own client, untouched by the configuration of this machine."""
+    session = boto3.Session("NEVER", "TRUST", region_name=REGION)
+    return session.client(
+        "kms",
+        endpoint_url=kms.url,
+        config=Config(
+            retries={"mode": "standard", "total_max_attempts": 3},
+            max_pool_connections=16,
+            proxies={},
+        ),
+    )
+
+
+def mix_up(fake_nitro: FakeNitro, *, calls: int) -> None:
+    """Let 16 threads share clients, each call with a secret of its own, and compare them all."""
+    nsm = FakeNsm(fake_nitro)
+    with kms_stand_in(fake_nitro) as kms, RecipientKeyPool(ahead=4) as pool:
+        plain = kms_client(kms)
+        attesting = (attested(plain, nsm), attested(plain, nsm, keys=pool))
+
+        def is_right(number: int) -> bool:
+            secret = b"secret %d" % number
+            if number % 50 == 0:
+                kms.throttle(2)
+            client = plain if number % 10 == 0 else attesting[number % 2]
+            answer = client.decrypt(CiphertextBlob=kms.ciphertext(secret), KeyId=KEY_ARN)
+            return answer["Plaintext"] == secret
+
+        with ThreadPoolExecutor(16) as threads:
+            right = list(threads.map(is_right, range(calls)))
+        plain.close()
+    assert right == [True] * calls
+    documents = [seen.document for seen in kms.seen if seen.document is not None]
+    assert len(set(documents)) == len(documents) >= calls * 9 // 10
 
 
 def _bound(context: Mapping[str, str] | None) -> bytes:
