@@ -196,8 +196,8 @@ def kms_stand_in(fake_nitro: FakeNitro) -> Generator[KmsStandIn]:
 
 def kms_client(kms: KmsStandIn) -> KMSClient:
     """Make boto3's own client, untouched by the configuration of this machine."""
-    session = boto3.Session("NEVER", "TRUST", region_name=REGION)
-    return session.client(
+    session: Any = boto3.Session("NEVER", "TRUST", region_name=REGION)
+    client: KMSClient = session.client(
         "kms",
         endpoint_url=kms.url,
         config=Config(
@@ -206,6 +206,7 @@ def kms_client(kms: KmsStandIn) -> KMSClient:
             proxies={},
         ),
     )
+    return client
 
 
 def mix_up(fake_nitro: FakeNitro, *, calls: int) -> None:

@@ -1,7 +1,7 @@
 """The vectors of the NSM's protocol: the bytes of each request and answer, for any language.
 
-The bytes are made by cbor2 or written out, never by the library. `python tests/support/nsm_vectors.py`
-writes tests/vectors/nsm and the table of docs/reference/nsm-protocol.md; a test holds both to this.
+The bytes are made by cbor2 or written out, never by the library. Running this file as a program
+writes tests/vectors/nsm and the table of docs/reference/nsm-protocol.md; a test holds both to it.
 """
 
 import json
@@ -45,7 +45,7 @@ ERRORS: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Vector:
-    """One exchange: a request with its bytes, an answer's bytes, and what a client makes of them."""
+    """One exchange: a request, the bytes of an answer, and what a client makes of them."""
 
     id: str
     description: str
@@ -94,21 +94,21 @@ def _good() -> list[Vector]:
             "Attestation",
             fields,
             {"document": document},
-        ),  # fmt: skip
+        ),
         (
             "attestation-without-fields",
             "A document without any of them.",
             "Attestation",
             absent,
             {"document": document},
-        ),  # fmt: skip
+        ),
         (
             "describe-nsm",
             "The module's description, with PCR0 to PCR16 locked.",
             "DescribeNSM",
             {},
             DESCRIPTION,
-        ),  # fmt: skip
+        ),
         ("describe-pcr", "A locked PCR.", "DescribePCR", {"index": 0}, {"lock": True, "data": PCR}),
         (
             "describe-pcr-31",
@@ -116,21 +116,21 @@ def _good() -> list[Vector]:
             "DescribePCR",
             {"index": 31},
             {"lock": False, "data": bytes(48)},
-        ),  # fmt: skip
+        ),
         (
             "extend-pcr",
             "The new value of a PCR.",
             "ExtendPCR",
             {"index": 16, "data": b"measured"},
             {"data": PCR},
-        ),  # fmt: skip
+        ),
         (
             "get-random",
             "Random bytes of the device; it sends 256, here are 32.",
             "GetRandom",
             {},
             {"random": bytes(range(32))},
-        ),  # fmt: skip
+        ),
     ]
     lock = ("lock-pcr", "A PCR was locked.", "LockPCR", {"index": 16})
     locks = ("lock-pcrs", "PCR0 to PCR31 were locked.", "LockPCRs", {"range": 32})
@@ -180,12 +180,57 @@ def _encodings() -> list[Vector]:
     name, data, lock = (cbor2.dumps(text) for text in ("DescribePCR", "data", "lock"))
     pcr = cbor2.dumps(PCR)
     rows = [
-        ("indefinite-maps", "Maps of indefinite length.", b"\xbf" + name + b"\xbf" + lock + b"\xf4" + data + pcr + b"\xff\xff"),
-        ("other-order", "The fields in another order.", b"\xa1" + name + b"\xa2" + data + pcr + lock + b"\xf4"),
-        ("long-heads", "Lengths in more bytes than they need.", b"\xb9\x00\x01" + name + b"\xb8\x02" + lock + b"\xf4" + data + b"\x5a\x00\x00\x00\x30" + PCR),
-        ("string-in-chunks", "A byte string in two chunks.", b"\xa1" + name + b"\xa2" + lock + b"\xf4" + data + b"\x5f\x58\x20" + PCR[:32] + b"\x50" + PCR[32:] + b"\xff"),
-        ("unknown-field", "A field of a newer module.", b"\xa1" + name + b"\xa3" + lock + b"\xf4" + data + pcr + cbor2.dumps("new") + b"\x81\xf6"),
-    ]  # fmt: skip
+        (
+            "indefinite-maps",
+            "Maps of indefinite length.",
+            b"\xbf" + name + b"\xbf" + lock + b"\xf4" + data + pcr + b"\xff\xff",
+        ),
+        (
+            "other-order",
+            "The fields in another order.",
+            b"\xa1" + name + b"\xa2" + data + pcr + lock + b"\xf4",
+        ),
+        (
+            "long-heads",
+            "Lengths in more bytes than they need.",
+            b"\xb9\x00\x01"
+            + name
+            + b"\xb8\x02"
+            + lock
+            + b"\xf4"
+            + data
+            + b"\x5a\x00\x00\x00\x30"
+            + PCR,
+        ),
+        (
+            "string-in-chunks",
+            "A byte string in two chunks.",
+            b"\xa1"
+            + name
+            + b"\xa2"
+            + lock
+            + b"\xf4"
+            + data
+            + b"\x5f\x58\x20"
+            + PCR[:32]
+            + b"\x50"
+            + PCR[32:]
+            + b"\xff",
+        ),
+        (
+            "unknown-field",
+            "A field of a newer module.",
+            b"\xa1"
+            + name
+            + b"\xa3"
+            + lock
+            + b"\xf4"
+            + data
+            + pcr
+            + cbor2.dumps("new")
+            + b"\x81\xf6",
+        ),
+    ]
     return [
         Vector(
             id=f"encoding-{name}",
@@ -206,33 +251,92 @@ def _bad() -> list[Vector]:
         ("empty", "No bytes.", b""),
         ("truncated", "The last byte is missing.", good[:-1]),
         ("trailing", "One byte too many.", good + b"\x00"),
-        ("other-request", "An answer to another request.", cbor2.dumps({"ExtendPCR": {"data": PCR}})),
+        (
+            "other-request",
+            "An answer to another request.",
+            cbor2.dumps({"ExtendPCR": {"data": PCR}}),
+        ),
         ("bare-name", "A name alone, where fields are needed.", cbor2.dumps("DescribePCR")),
-        ("two-answers", "A map with two entries.", b"\xa2" + good[1:] + cbor2.dumps("Error") + cbor2.dumps("InternalError")),
+        (
+            "two-answers",
+            "A map with two entries.",
+            b"\xa2" + good[1:] + cbor2.dumps("Error") + cbor2.dumps("InternalError"),
+        ),
         ("array", "An array in place of the fields.", named + b"\x82\xf4" + cbor2.dumps(PCR)),
         ("field-missing", "No `lock`.", named + b"\xa1" + cbor2.dumps("data") + cbor2.dumps(PCR)),
-        ("field-twice", "`lock` twice.", named + b"\xa3" + 2 * (cbor2.dumps("lock") + b"\xf4") + cbor2.dumps("data") + cbor2.dumps(PCR)),
-        ("lock-is-a-number", "`lock` is 0 in place of false.", named + cbor2.dumps({"lock": 0, "data": PCR})),
+        (
+            "field-twice",
+            "`lock` twice.",
+            named
+            + b"\xa3"
+            + 2 * (cbor2.dumps("lock") + b"\xf4")
+            + cbor2.dumps("data")
+            + cbor2.dumps(PCR),
+        ),
+        (
+            "lock-is-a-number",
+            "`lock` is 0 in place of false.",
+            named + cbor2.dumps({"lock": 0, "data": PCR}),
+        ),
         ("data-is-text", "`data` is text.", named + cbor2.dumps({"lock": False, "data": "p" * 48})),
-        ("data-too-short", "`data` has 47 bytes.", named + cbor2.dumps({"lock": False, "data": PCR[:47]})),
+        (
+            "data-too-short",
+            "`data` has 47 bytes.",
+            named + cbor2.dumps({"lock": False, "data": PCR[:47]}),
+        ),
         ("array-as-key", "A map key that is an array.", named + b"\xa1\x81\x00\x00"),
         ("number-as-key", "A map key that is a number.", named + b"\xa1\x00\x00"),
         ("tag", "A tag in front.", b"\xc0" + good),
-        ("float", "A float in place of `lock`.", named + b"\xa2" + cbor2.dumps("lock") + b"\xf9\x00\x00" + cbor2.dumps("data") + cbor2.dumps(PCR)),
-        ("negative", "A negative number in place of `lock`.", named + b"\xa2" + cbor2.dumps("lock") + b"\x20" + cbor2.dumps("data") + cbor2.dumps(PCR)),
-        ("undefined", "The simple value undefined.", named + b"\xa2" + cbor2.dumps("lock") + b"\xf7" + cbor2.dumps("data") + cbor2.dumps(PCR)),
+        (
+            "float",
+            "A float in place of `lock`.",
+            named
+            + b"\xa2"
+            + cbor2.dumps("lock")
+            + b"\xf9\x00\x00"
+            + cbor2.dumps("data")
+            + cbor2.dumps(PCR),
+        ),
+        (
+            "negative",
+            "A negative number in place of `lock`.",
+            named
+            + b"\xa2"
+            + cbor2.dumps("lock")
+            + b"\x20"
+            + cbor2.dumps("data")
+            + cbor2.dumps(PCR),
+        ),
+        (
+            "undefined",
+            "The simple value undefined.",
+            named
+            + b"\xa2"
+            + cbor2.dumps("lock")
+            + b"\xf7"
+            + cbor2.dumps("data")
+            + cbor2.dumps(PCR),
+        ),
         ("reserved-head", "A head that CBOR reserves.", b"\xbc"),
         ("no-break", "A map of indefinite length without its end.", b"\xbf" + good[1:]),
         ("break", "A break where a value belongs.", named + b"\xff"),
-        ("chunk-of-text", "A chunk of text in a byte string.", named + b"\xa1" + cbor2.dumps("data") + b"\x5f\x61a\xff"),
+        (
+            "chunk-of-text",
+            "A chunk of text in a byte string.",
+            named + b"\xa1" + cbor2.dumps("data") + b"\x5f\x61a\xff",
+        ),
         ("not-utf8", "A name that is not UTF-8.", b"\xa1\x61\xff\xa0"),
         ("huge-string", "A byte string that claims 2^64 - 1 bytes.", b"\x5b" + b"\xff" * 8),
         ("huge-array", "An array that claims 2^32 - 1 items.", b"\x9a" + b"\xff" * 4 + b"\x00"),
         ("deep", "Arrays in arrays, a hundred deep.", b"\x81" * 100 + b"\x00"),
         ("many-items", "An array of 1,000 items.", b"\x99\x03\xe8" + bytes(1000)),
-        ("unknown-error", "An error code that the API does not have.", cbor2.dumps({"Error": "NoSuchCode"})),
+        (
+            "unknown-error",
+            "An error code that the API does not have.",
+            cbor2.dumps({"Error": "NoSuchCode"}),
+        ),
         ("error-is-a-number", "An error code that is a number.", cbor2.dumps({"Error": 3})),
-    ]  # fmt: skip
+    ]
     return [
         Vector(
             id=f"bad-{name}",

@@ -7,12 +7,12 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from typing import Any, Final
 
-import pytest
-
 import boto3
+import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from mypy_boto3_kms import KMSClient
@@ -78,6 +78,7 @@ def decrypt(client: KMSClient, kms: KmsStandIn, secret: bytes = SECRET) -> Any:
 
 
 def test_decrypt_answers_with_the_plaintext(kms: KmsStandIn, client: KMSClient) -> None:
+    """In its usual field, without a trace of the envelope."""
     answer = decrypt(client, kms)
     assert answer["Plaintext"] == SECRET
     assert "CiphertextForRecipient" not in answer
@@ -88,6 +89,7 @@ def test_decrypt_answers_with_the_plaintext(kms: KmsStandIn, client: KMSClient) 
 def test_the_request_carries_a_recipient_and_all_that_the_caller_gave(
     kms: KmsStandIn, client: KMSClient
 ) -> None:
+    """Nothing else is changed on the way."""
     context = {"purpose": "test"}
     sealed = kms.ciphertext(SECRET, context)
     client.decrypt(CiphertextBlob=sealed, KeyId=KEY_ARN, EncryptionContext=context)
@@ -103,6 +105,7 @@ def test_the_request_carries_a_recipient_and_all_that_the_caller_gave(
 def test_generate_data_key_answers_with_both_forms_of_the_key(
     kms: KmsStandIn, client: KMSClient
 ) -> None:
+    """The encrypted form opens to the same key."""
     answer = client.generate_data_key(KeyId=KEY_ARN, KeySpec="AES_256")
     assert len(answer["Plaintext"]) == 32
     again = client.decrypt(CiphertextBlob=answer["CiphertextBlob"], KeyId=KEY_ARN)
@@ -112,6 +115,7 @@ def test_generate_data_key_answers_with_both_forms_of_the_key(
 
 @pytest.mark.usefixtures("kms")
 def test_generate_data_key_pair_answers_with_the_private_key(client: KMSClient) -> None:
+    """In its own field, not in Plaintext."""
     answer = client.generate_data_key_pair(KeyId=KEY_ARN, KeyPairSpec="ECC_NIST_P384")
     assert answer["PrivateKeyPlaintext"] == b"a private key"
     assert answer["PublicKey"] == b"a public key"
@@ -119,10 +123,12 @@ def test_generate_data_key_pair_answers_with_the_private_key(client: KMSClient) 
 
 
 def test_generate_random_answers_with_random_bytes(client: KMSClient) -> None:
+    """As many as were asked for."""
     assert len(client.generate_random(NumberOfBytes=48)["Plaintext"]) == 48
 
 
 def test_derive_shared_secret_answers_with_the_secret(client: KMSClient) -> None:
+    """In its own field, not in Plaintext."""
     answer = client.derive_shared_secret(
         KeyId=KEY_ARN, KeyAgreementAlgorithm="ECDH", PublicKey=b"a public key"
     )
@@ -130,6 +136,7 @@ def test_derive_shared_secret_answers_with_the_secret(client: KMSClient) -> None
 
 
 def test_the_nonce_goes_into_the_document(kms: KmsStandIn, plain: KMSClient) -> None:
+    """A new one is asked for each time."""
     numbers = count()
     client = attested(plain, FakeNsm(FAKE), nonce=lambda: b"nonce %d" % next(numbers))
     for _ in range(2):
@@ -141,6 +148,7 @@ def test_the_nonce_goes_into_the_document(kms: KmsStandIn, plain: KMSClient) -> 
 
 
 def test_each_attempt_carries_a_document_of_its_own(kms: KmsStandIn, client: KMSClient) -> None:
+    """Throttled twice: three documents, three keys, one plaintext."""
     kms.throttle(2)
     assert decrypt(client, kms)["Plaintext"] == SECRET
     documents = [seen.document for seen in kms.seen if seen.document is not None]
@@ -149,6 +157,7 @@ def test_each_attempt_carries_a_document_of_its_own(kms: KmsStandIn, client: KMS
 
 
 def test_an_error_of_kms_passes_unchanged(kms: KmsStandIn, client: KMSClient) -> None:
+    """After the last attempt, and with its modelled class."""
     kms.throttle(3)
     with pytest.raises(ClientError) as caught:
         decrypt(client, kms)
@@ -158,6 +167,7 @@ def test_an_error_of_kms_passes_unchanged(kms: KmsStandIn, client: KMSClient) ->
 
 
 def test_an_error_of_the_source_passes_unchanged(kms: KmsStandIn, plain: KMSClient) -> None:
+    """And nothing is sent."""
     client = attested(plain, FakeNsm(FAKE), nonce=lambda: bytes(2000))
     with pytest.raises(NsmError) as caught:
         client.generate_random(NumberOfBytes=8)
@@ -174,14 +184,16 @@ def test_threads_do_not_mix_up_their_calls() -> None:
 
 
 def test_decrypt_without_a_key_id_is_not_sent(kms: KmsStandIn, client: KMSClient) -> None:
+    """The ciphertext would choose the key."""
     untyped: Any = client
     for arguments in ({}, {"KeyId": ""}, {"KeyId": None}):
-        why = reason_of(lambda given=arguments: untyped.decrypt(CiphertextBlob=b"c", **given))
+        why = reason_of(partial(untyped.decrypt, CiphertextBlob=b"c", **arguments))
         assert why is AttestedKmsReason.KEY_ID_MISSING
     assert kms.seen == []
 
 
 def test_a_recipient_of_the_callers_is_not_sent(kms: KmsStandIn, client: KMSClient) -> None:
+    """Its key would be unknown to this client."""
     why = reason_of(
         lambda: client.generate_random(
             NumberOfBytes=8,
@@ -198,6 +210,7 @@ def test_a_recipient_of_the_callers_is_not_sent(kms: KmsStandIn, client: KMSClie
 def test_a_body_that_is_no_json_is_not_sent(
     kms: KmsStandIn, plain: KMSClient, client: KMSClient
 ) -> None:
+    """A botocore that speaks another protocol must not go unattested."""
     bodies: list[object] = [b"\xbf\xff", b"[]", "text", None]
     given: Iterator[object] = iter(bodies)
 
@@ -212,47 +225,55 @@ def test_a_body_that_is_no_json_is_not_sent(
 
 
 def test_only_a_plain_kms_client_is_wrapped(client: KMSClient) -> None:
+    """Another service, anything else, or twice."""
     source = FakeNsm(FAKE)
-    other = boto3.client("sts", region_name=REGION)
+    untyped: Any = boto3
+    other: object = untyped.client("sts", region_name=REGION)
     assert reason_of(lambda: attested(other, source)) is AttestedKmsReason.NOT_A_KMS_CLIENT
     assert reason_of(lambda: attested(object(), source)) is AttestedKmsReason.NOT_A_KMS_CLIENT
     assert reason_of(lambda: attested(client, source)) is AttestedKmsReason.ALREADY_ATTESTED
-    other.close()
 
 
 # --- what is not accepted ---
 
 
 def with_plaintext(answer: Fields) -> Fields:
+    """Answer with both."""
     return {**answer, "Plaintext": b64encode(b"chosen by the parent").decode()}
 
 
 def with_empty_plaintext(answer: Fields) -> Fields:
+    """Answer with both, the plaintext empty."""
     return {**answer, "Plaintext": ""}
 
 
 def in_the_clear(answer: Fields) -> Fields:
+    """Answer with a plaintext alone, as a KMS that ignores Recipient does."""
     del answer["CiphertextForRecipient"]
     return with_plaintext(answer)
 
 
 def without_envelope(answer: Fields) -> Fields:
+    """Answer with neither."""
     del answer["CiphertextForRecipient"]
     return answer
 
 
 def damaged(answer: Fields) -> Fields:
+    """Change a bit of the content."""
     envelope = bytearray(b64decode(answer["CiphertextForRecipient"]))
     envelope[-20] ^= 1
     return {**answer, "CiphertextForRecipient": b64encode(envelope).decode()}
 
 
 def of_another_key(answer: Fields) -> Fields:
+    """Encrypt to another key."""
     envelope = encrypt(SECRET, RecipientKey.generate().public_key)
     return {**answer, "CiphertextForRecipient": b64encode(envelope).decode()}
 
 
 def with_empty_envelope(answer: Fields) -> Fields:
+    """Answer with an empty envelope."""
     return {**answer, "CiphertextForRecipient": ""}
 
 
@@ -273,6 +294,7 @@ def test_an_answer_that_is_not_for_the_recipient_is_rejected(
     change: Callable[[Fields], Fields],
     reason: AttestedKmsReason,
 ) -> None:
+    """No part of it reaches the caller."""
     kms.change_answer = change
     assert reason_of(lambda: decrypt(client, kms)) is reason
 
@@ -285,6 +307,7 @@ def test_a_damaged_envelope_never_gives_the_plaintext(kms: KmsStandIn, client: K
 
 
 def test_an_envelope_of_an_earlier_attempt_is_rejected(kms: KmsStandIn, client: KMSClient) -> None:
+    """Each key is for one answer."""
     envelopes: list[str] = []
 
     def remember(answer: Fields) -> Fields:
@@ -297,6 +320,7 @@ def test_an_envelope_of_an_earlier_attempt_is_rejected(kms: KmsStandIn, client: 
 
 
 def test_a_stubbed_answer_is_rejected(plain: KMSClient, client: KMSClient) -> None:
+    """Nothing was attested, so nothing is answered."""
     with Stubber(plain) as stub:
         stub.add_response("generate_random", {"Plaintext": b"not random"})
         why = reason_of(lambda: client.generate_random(NumberOfBytes=8))
@@ -304,8 +328,9 @@ def test_a_stubbed_answer_is_rejected(plain: KMSClient, client: KMSClient) -> No
 
 
 def test_an_error_can_be_pickled() -> None:
+    """Worker processes hand errors on by pickle."""
     error = AttestedKmsError(AttestedKmsReason.ENVELOPE_MISSING, "none")
-    again = pickle.loads(pickle.dumps(error))
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     assert (again.reason, again.problem) == (error.reason, error.problem)
 
 
@@ -315,12 +340,13 @@ def test_an_error_can_be_pickled() -> None:
 def test_other_operations_and_attributes_pass_through(
     kms: KmsStandIn, plain: KMSClient, client: KMSClient
 ) -> None:
+    """Operations, paginators, exceptions, metadata, names."""
     assert client.meta is plain.meta
     assert client.exceptions is plain.exceptions
     assert client.can_paginate("list_keys")
-    assert client.list_keys()["Keys"][0]["KeyArn"] == KEY_ARN
-    pages = [page["Keys"] for page in client.get_paginator("list_keys").paginate()]
-    assert pages[0][0]["KeyArn"] == KEY_ARN
+    assert [key.get("KeyArn") for key in client.list_keys()["Keys"]] == [KEY_ARN]
+    pages = client.get_paginator("list_keys").paginate()
+    assert [key.get("KeyArn") for page in pages for key in page["Keys"]] == [KEY_ARN]
     assert client.waiter_names == []
     sealed = client.encrypt(KeyId=KEY_ARN, Plaintext=SECRET)["CiphertextBlob"]
     assert client.decrypt(CiphertextBlob=sealed, KeyId=KEY_ARN)["Plaintext"] == SECRET
@@ -332,6 +358,7 @@ def test_other_operations_and_attributes_pass_through(
 def test_the_plain_client_stays_unattested(
     kms: KmsStandIn, plain: KMSClient, client: KMSClient
 ) -> None:
+    """Wrapping changes nothing for those who use the client itself."""
     decrypt(client, kms)
     assert decrypt(plain, kms)["Plaintext"] == SECRET
     assert [seen.document is None for seen in kms.seen] == [False, True]
@@ -340,6 +367,8 @@ def test_the_plain_client_stays_unattested(
 def test_a_call_made_on_the_way_is_not_taken_for_the_attested_one(
     kms: KmsStandIn, plain: KMSClient, client: KMSClient
 ) -> None:
+    """A user's own handler may call KMS too."""
+
     def call(**_: object) -> None:
         plain.meta.events.unregister("before-parameter-build.kms", call)
         decrypt(plain, kms)
@@ -350,13 +379,14 @@ def test_a_call_made_on_the_way_is_not_taken_for_the_attested_one(
 
 
 def test_private_names_are_not_passed_through(client: KMSClient) -> None:
-    with pytest.raises(AttributeError):
-        getattr(client, "_make_api_call")  # noqa: B009 - the name is private on purpose
-    with pytest.raises(AttributeError):
-        client.no_such_name  # type: ignore[attr-defined]  # noqa: B018 - the lookup is the test
+    """`_make_api_call` would go around the attestation."""
+    for name in ("_make_api_call", "no_such_name"):
+        with pytest.raises(AttributeError):
+            getattr(client, name)
 
 
 def test_a_positional_argument_is_an_error_as_without_attestation(client: KMSClient) -> None:
+    """Botocore takes keywords only."""
     untyped: Any = client
     with pytest.raises(TypeError):
         untyped.generate_random(8)
@@ -373,11 +403,13 @@ def pool() -> Generator[RecipientKeyPool]:
 
 
 def test_a_pool_gives_each_key_once(pool: RecipientKeyPool) -> None:
+    """Also when it is empty and makes the key on the spot."""
     taken = {pool.take().public_key for _ in range(12)}
     assert len(taken) == 12
 
 
 def test_a_pool_makes_keys_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one more for each that was taken."""
     made = threading.Semaphore(0)
     generate = RecipientKey.generate
 
@@ -396,6 +428,7 @@ def test_a_pool_makes_keys_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_closed_pool_makes_keys_on_the_spot() -> None:
+    """Closing twice is harmless."""
     keys = RecipientKeyPool(ahead=1)
     keys.close()
     keys.close()
@@ -405,6 +438,7 @@ def test_a_closed_pool_makes_keys_on_the_spot() -> None:
 def test_a_forked_child_makes_its_own_keys(
     pool: RecipientKeyPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The parent's keys don't open anything in the child."""
     child = os.getpid() + 1
     with monkeypatch.context() as patched:
         patched.setattr(os, "getpid", lambda: child)
@@ -416,5 +450,6 @@ def test_a_forked_child_makes_its_own_keys(
 
 @pytest.mark.parametrize("ahead", [0, -1, 1025])
 def test_a_pool_has_a_sensible_size(ahead: int) -> None:
+    """At least one, at most 1,024."""
     with pytest.raises(PolicyError):
         RecipientKeyPool(ahead=ahead)

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any, Final
 
@@ -38,14 +39,17 @@ def code_of(call: Callable[[], object]) -> NsmErrorCode:
 
 
 def test_the_files_are_the_generators() -> None:
+    """Nobody has edited a vector by hand, and none is missing."""
     assert {file.name: file.read_text() for file in FOLDER.glob("*.json")} == files()
 
 
 def test_the_page_shows_the_bytes() -> None:
+    """docs/reference/nsm-protocol.md and the vectors say the same."""
     assert PAGE.read_text() == page()
 
 
 def test_the_vectors_cover_every_request_and_error_code() -> None:
+    """Seven requests, nine codes."""
     assert {vector.request for vector in VECTORS} == set(RequestName)
     assert {vector.expect for vector in VECTORS if isinstance(vector.expect, str)} == set(
         NsmErrorCode
@@ -54,6 +58,7 @@ def test_the_vectors_cover_every_request_and_error_code() -> None:
 
 @every_vector
 def test_a_request_has_the_bytes_of_its_vector(vector: Vector) -> None:
+    """The bytes come from cbor2, which also reads them as we do."""
     request = encode_request(RequestName(vector.request), vector.fields)
     assert request == vector.request_bytes
     assert decode(request) == cbor2.loads(request)
@@ -61,6 +66,7 @@ def test_a_request_has_the_bytes_of_its_vector(vector: Vector) -> None:
 
 @every_vector
 def test_an_answer_is_read_as_its_vector_says(vector: Vector) -> None:
+    """Fields, the code of the device, or an invalid response."""
     name = RequestName(vector.request)
     try:
         found: Any = decode_answer(name, vector.answer)
@@ -88,6 +94,7 @@ def test_every_vector_can_be_read_from_its_file() -> None:
 
 
 def test_a_description_is_typed() -> None:
+    """Every field of DescribeNSM has its place."""
     answer = next(vector.answer for vector in VECTORS if vector.id == "describe-nsm")
     assert requests.describe(lambda _: answer) == NsmDescription(
         version_major=1,
@@ -101,6 +108,7 @@ def test_a_description_is_typed() -> None:
 
 
 def test_a_pcr_is_typed() -> None:
+    """Both fields of DescribePCR have their place."""
     answer = next(vector.answer for vector in VECTORS if vector.id == "describe-pcr")
     found = requests.describe_pcr(lambda _: answer, 0)
     assert found == PcrDescription(value=bytes(range(48)), locked=True)
@@ -147,6 +155,7 @@ WRONG: Final[dict[str, list[object]]] = {
 def test_a_field_that_is_wrong_or_missing_is_an_invalid_response(
     name: str, field: str, value: object
 ) -> None:
+    """Empty entropy and empty documents are among what is wrong."""
     fields = {**GOOD[name], field: value}
     if value is ...:
         del fields[field]
@@ -159,6 +168,7 @@ def test_a_field_that_is_wrong_or_missing_is_an_invalid_response(
 
 @pytest.mark.parametrize("value", [-1, 0x10000, True, 1.0, "1", None, 1 << 70])
 def test_an_index_that_is_no_u16_is_an_invalid_argument(value: Any) -> None:
+    """The device would blame something else, or wrap around."""
     calls: list[Callable[[], object]] = [
         lambda: requests.describe_pcr(refuse, value),
         lambda: requests.extend_pcr(refuse, value, b""),
@@ -171,11 +181,14 @@ def test_an_index_that_is_no_u16_is_an_invalid_argument(value: Any) -> None:
 
 @pytest.mark.parametrize("value", ["text", bytearray(b"1"), 1, memoryview(b"1")])
 def test_a_field_that_is_no_bytes_is_an_invalid_argument(value: Any) -> None:
+    """Text would be sent as text, which QEMU takes and AWS may not."""
     calls: list[Callable[[], object]] = [
         lambda: requests.extend_pcr(refuse, 16, value),
         *(
-            lambda name=name: requests.attestation_document(
-                refuse, **{"public_key": None, "user_data": None, "nonce": None, name: value}
+            partial(
+                requests.attestation_document,
+                refuse,
+                **{"public_key": None, "user_data": None, "nonce": None, name: value},
             )
             for name in ("public_key", "user_data", "nonce")
         ),
@@ -185,6 +198,7 @@ def test_a_field_that_is_no_bytes_is_an_invalid_argument(value: Any) -> None:
 
 
 def test_absent_data_is_an_invalid_argument() -> None:
+    """Null is for the optional fields of a document only."""
     untyped: Any = None
     found = code_of(lambda: requests.extend_pcr(refuse, 16, untyped))
     assert found is NsmErrorCode.INVALID_ARGUMENT
@@ -192,11 +206,13 @@ def test_absent_data_is_an_invalid_argument() -> None:
 
 @pytest.mark.parametrize("value", [-1, 1 << 64, 1.0, object()])
 def test_what_has_no_encoding_is_an_invalid_argument(value: Any) -> None:
+    """No exception but ours leaves the encoder."""
     assert code_of(lambda: encode(value)) is NsmErrorCode.INVALID_ARGUMENT
 
 
 @pytest.mark.parametrize("value", [0, 23, 24, 255, 256, 65535, 65536, (1 << 32) - 1, 1 << 32])
 def test_heads_are_the_shortest(value: int) -> None:
+    """At every size where the head grows, as cbor2 writes it."""
     assert encode(value) == cbor2.dumps(value)
     assert decode(encode([value, {"a": value}])) == [value, {"a": value}]
 
@@ -205,17 +221,19 @@ def test_heads_are_the_shortest(value: int) -> None:
 
 
 def test_some_mutated_answers_give_a_result_or_an_error() -> None:
+    """The same few thousand in every run."""
     run_mutations(2_000)
 
 
 @pytest.mark.full
 def test_mutated_answers_give_a_result_or_an_error() -> None:
+    """The number that the library states."""
     run_mutations(MUTATIONS)
 
 
 def run_mutations(number: int) -> None:
     """Change the seeds once or twice and hold the invariant of the fuzz target."""
-    seeds, chance = target_nsm.seeds(), Random("answers")
+    seeds, chance = target_nsm.seeds(), Random("answers")  # noqa: S311 - chance that can be repeated
     for _ in range(number):
         data = chance.choice(seeds)
         for _ in range(chance.randint(1, 2)):

@@ -1,4 +1,4 @@
-"""`Nsm` over a file that stands for /dev/nsm, with the `ioctl` replaced by a function that does what the driver does."""
+"""`Nsm` over a file that stands for /dev/nsm, and a function that does what the driver does."""
 
 import ctypes
 import errno
@@ -42,11 +42,13 @@ class Driver:
     """Answer each request by a function, through the memory that the message names."""
 
     def __init__(self, answer: Answer) -> None:
+        """Keep the function, and what comes in."""
         self.answer = answer
         self.requests: list[bytes] = []
         self.descriptors: set[int] = set()
 
     def ioctl(self, descriptor: int, number: int, message: bytearray, mutate: object) -> int:
+        """Read the request and write the answer where the message says."""
         assert number == NUMBER
         assert mutate is True
         assert os.fstat(descriptor)
@@ -80,6 +82,7 @@ def by_vectors(request: bytes) -> bytes:
 def test_the_seven_requests_reach_the_device(
     device: str, drive: Callable[[Answer], Driver]
 ) -> None:
+    """Byte for byte as in the vectors, over one descriptor."""
     driver = drive(by_vectors)
     with Nsm(device) as nsm:
         fields = VECTORS["attestation"].fields
@@ -109,6 +112,7 @@ def test_the_seven_requests_reach_the_device(
 def test_an_error_code_of_the_device_is_kept(
     device: str, drive: Callable[[Answer], Driver], code: NsmErrorCode
 ) -> None:
+    """All nine, as errors of the family that callers catch."""
     drive(lambda _: b"\xa1\x65Error" + bytes([0x60 + len(code)]) + code.encode())
     with Nsm(device) as nsm, pytest.raises(NsmError) as caught:
         nsm.get_random()
@@ -118,6 +122,7 @@ def test_an_error_code_of_the_device_is_kept(
 
 
 def test_the_longest_answer_is_read(device: str, drive: Callable[[Answer], Driver]) -> None:
+    """It fills the buffer to the last byte."""
     head = b"\xa1\x6bAttestation\xa1\x68document\x59"
     size = 0x3000 - len(head) - 2
     drive(lambda _: head + size.to_bytes(2, "big") + bytes(size))
@@ -128,6 +133,7 @@ def test_the_longest_answer_is_read(device: str, drive: Callable[[Answer], Drive
 def test_an_impossible_length_is_an_invalid_response(
     device: str, drive: Callable[[Answer], Driver]
 ) -> None:
+    """Memory outside the buffer is never read."""
     drive(lambda _: bytes(0x3001))
     with Nsm(device) as nsm, pytest.raises(NsmError) as caught:
         nsm.get_random()
@@ -137,6 +143,7 @@ def test_an_impossible_length_is_an_invalid_response(
 def test_a_request_that_is_too_large_is_not_sent(
     device: str, drive: Callable[[Answer], Driver]
 ) -> None:
+    """The driver would say EMSGSIZE."""
     driver = drive(by_vectors)
     with Nsm(device) as nsm, pytest.raises(NsmError) as caught:
         nsm.extend_pcr(16, bytes(0x1000))
@@ -155,6 +162,8 @@ def test_a_request_that_is_too_large_is_not_sent(
 def test_a_failure_of_the_driver_has_the_code_of_aws_own_client(
     device: str, drive: Callable[[Answer], Driver], number: int, code: NsmErrorCode
 ) -> None:
+    """EMSGSIZE has a code of its own, all else is internal."""
+
     def fail(_: bytes) -> bytes:
         raise OSError(number, os.strerror(number))
 
@@ -165,6 +174,7 @@ def test_a_failure_of_the_driver_has_the_code_of_aws_own_client(
 
 
 def test_a_file_that_is_no_device_is_an_internal_error(device: str) -> None:
+    """The kernel itself refuses the ioctl here."""
     with Nsm(device) as nsm, pytest.raises(NsmError) as caught:
         nsm.get_random()
     assert caught.value.code is NsmErrorCode.INTERNAL_ERROR
@@ -173,6 +183,7 @@ def test_a_file_that_is_no_device_is_an_internal_error(device: str) -> None:
 
 @pytest.mark.parametrize("name", ["missing", "null\0byte", ""])
 def test_a_device_that_is_not_there_is_unavailable(tmp_path: Path, name: str) -> None:
+    """The message says what to use in its place."""
     with pytest.raises(NsmUnavailableError) as caught:
         Nsm(str(tmp_path / name))
     assert "FakeNsm" in str(caught.value)
@@ -181,12 +192,14 @@ def test_a_device_that_is_not_there_is_unavailable(tmp_path: Path, name: str) ->
 def test_a_platform_without_ioctl_is_unavailable(
     device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Windows has no fcntl; importing the package works there."""
     monkeypatch.setitem(sys.modules, "fcntl", None)
     with pytest.raises(NsmUnavailableError):
         Nsm(device)
 
 
 def test_a_closed_module_is_unavailable(device: str, drive: Callable[[Answer], Driver]) -> None:
+    """Closing twice is harmless, and the descriptor is gone."""
     driver = drive(by_vectors)
     nsm = Nsm(device)
     nsm.get_random()
@@ -200,6 +213,7 @@ def test_a_closed_module_is_unavailable(device: str, drive: Callable[[Answer], D
 
 
 def test_threads_may_share_a_module(device: str, drive: Callable[[Answer], Driver]) -> None:
+    """Each gets the answer to its own request."""
     drive(lambda request: b"\xa1\x69ExtendPCR\xa1\x64data" + request[-50:])
     with Nsm(device) as nsm, ThreadPoolExecutor(8) as threads:
         given = [number.to_bytes(48, "big") for number in range(200)]
@@ -214,6 +228,7 @@ def test_threads_may_share_a_module(device: str, drive: Callable[[Answer], Drive
     ],
 )
 def test_an_error_can_be_pickled(error: NsmError) -> None:
-    again: Any = pickle.loads(pickle.dumps(error))
+    """Worker processes hand errors on by pickle."""
+    again: Any = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     assert (type(again), again.code, again.detail) == (type(error), error.code, error.detail)
     assert str(again) == f"{error.code}: detail"
