@@ -50,7 +50,8 @@ def test_the_enclave_gets_the_password(fake_nitro: FakeNitro) -> None:
     client = kms_client(answer)
 
     def encrypt_to_the_attested_key(request: AWSPreparedRequest, **_: object) -> None:
-        sent = json.loads(request.body)
+        body: Any = request.body
+        sent = json.loads(body)
         doc = b64decode(sent["Recipient"]["AttestationDocument"])
         claims = verify(doc, fake_nitro.trusting(AS_KMS), now=fake_nitro.now).claims
         envelope = encrypt(b"correct horse", claims.public_key or b"")
