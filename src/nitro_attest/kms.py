@@ -239,7 +239,7 @@ class _AttestedClient:
             raise AttestedKmsError(
                 AttestedKmsReason.RECIPIENT_GIVEN,
                 f"{operation}: expected no Recipient, which this client makes for each attempt; "
-                "leave it out",
+                "remove it",
             )
         if operation == "Decrypt" and not arguments.get("KeyId"):
             raise AttestedKmsError(

@@ -42,7 +42,7 @@ SHARED_SECRET: Final = b"shared secret of 32 bytes, fixed"
 Fields = dict[str, Any]
 
 
-class RefusedError(Exception):
+class RejectedError(Exception):
     """An answer with HTTP status 400: the type and the message, as KMS words them."""
 
 
@@ -88,7 +88,7 @@ class KmsStandIn:
             )
             if self.throttled:
                 self.throttled -= 1
-                raise RefusedError("ThrottlingException", "Rate exceeded")
+                raise RejectedError("ThrottlingException", "Rate exceeded")
         answer, name, secret = self._carry_out(operation, fields)
         if secret is not None:
             if public_key is None:
@@ -108,9 +108,9 @@ class KmsStandIn:
         try:
             claims = verify(document, policy, now=self.fake_nitro.now).claims
         except VerificationError as error:
-            raise RefusedError("ValidationException", str(error.reason)) from None
+            raise RejectedError("ValidationException", str(error.reason)) from None
         if claims.public_key is None:
-            raise RefusedError("ValidationException", "no public key")
+            raise RejectedError("ValidationException", "no public key")
         return claims.public_key, claims.nonce
 
     def _carry_out(self, operation: str, fields: Fields) -> tuple[Fields, str, bytes | None]:
@@ -140,14 +140,14 @@ class KmsStandIn:
             case "ListKeys":
                 answer = {"Keys": [{"KeyId": "k", "KeyArn": KEY_ARN}], "Truncated": False}
             case _:
-                raise RefusedError("UnknownOperationException", operation)
+                raise RejectedError("UnknownOperationException", operation)
         return answer, name, secret
 
     def _open(self, sealed: bytes, context: Mapping[str, str] | None) -> bytes:
         try:
             return AESGCM(self._secret).decrypt(sealed[:12], sealed[12:], _bound(context))
         except InvalidTag:
-            raise RefusedError("InvalidCiphertextException", "") from None
+            raise RejectedError("InvalidCiphertextException", "") from None
 
 
 @contextmanager
@@ -164,8 +164,8 @@ def kms_stand_in(fake_nitro: FakeNitro) -> Generator[KmsStandIn]:
             operation = self.headers["x-amz-target"].removeprefix("TrentService.")
             try:
                 self._send(200, kms.answer(operation, json.loads(body)))
-            except RefusedError as refused:
-                kind, message = refused.args
+            except RejectedError as rejected:
+                kind, message = rejected.args
                 self._send(400, {"__type": kind, "message": message})
 
         def _send(self, status: int, answer: Fields) -> None:

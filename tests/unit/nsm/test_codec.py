@@ -22,7 +22,7 @@ MUTATIONS: Final = 100_000
 every_vector = pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.id)
 
 
-def refuse(_: bytes) -> bytes:
+def must_not_be_asked(_: bytes) -> bytes:
     """Stand for a device that must not be asked."""
     pytest.fail("the device was asked")
 
@@ -170,10 +170,10 @@ def test_a_field_that_is_wrong_or_missing_is_an_invalid_response(
 def test_an_index_that_is_no_u16_is_an_invalid_argument(value: Any) -> None:
     """The device would blame something else, or wrap around."""
     calls: list[Callable[[], object]] = [
-        lambda: requests.describe_pcr(refuse, value),
-        lambda: requests.extend_pcr(refuse, value, b""),
-        lambda: requests.lock_pcr(refuse, value),
-        lambda: requests.lock_pcrs(refuse, value),
+        lambda: requests.describe_pcr(must_not_be_asked, value),
+        lambda: requests.extend_pcr(must_not_be_asked, value, b""),
+        lambda: requests.lock_pcr(must_not_be_asked, value),
+        lambda: requests.lock_pcrs(must_not_be_asked, value),
     ]
     for call in calls:
         assert code_of(call) is NsmErrorCode.INVALID_ARGUMENT
@@ -183,11 +183,11 @@ def test_an_index_that_is_no_u16_is_an_invalid_argument(value: Any) -> None:
 def test_a_field_that_is_no_bytes_is_an_invalid_argument(value: Any) -> None:
     """Text would be sent as text, which QEMU takes and AWS may not."""
     calls: list[Callable[[], object]] = [
-        lambda: requests.extend_pcr(refuse, 16, value),
+        lambda: requests.extend_pcr(must_not_be_asked, 16, value),
         *(
             partial(
                 requests.attestation_document,
-                refuse,
+                must_not_be_asked,
                 **{"public_key": None, "user_data": None, "nonce": None, name: value},
             )
             for name in ("public_key", "user_data", "nonce")
@@ -200,7 +200,7 @@ def test_a_field_that_is_no_bytes_is_an_invalid_argument(value: Any) -> None:
 def test_absent_data_is_an_invalid_argument() -> None:
     """Null is for the optional fields of a document only."""
     untyped: Any = None
-    found = code_of(lambda: requests.extend_pcr(refuse, 16, untyped))
+    found = code_of(lambda: requests.extend_pcr(must_not_be_asked, 16, untyped))
     assert found is NsmErrorCode.INVALID_ARGUMENT
 
 

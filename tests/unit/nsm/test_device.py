@@ -176,7 +176,7 @@ def test_a_failure_of_the_driver_has_the_code_of_aws_own_client(
 
 
 def test_a_file_that_is_no_device_is_an_internal_error(device: str) -> None:
-    """The kernel itself refuses the ioctl here."""
+    """The kernel itself rejects the ioctl here."""
     with Nsm(device) as nsm, pytest.raises(NsmError) as caught:
         nsm.get_random()
     assert caught.value.code is NsmErrorCode.INTERNAL_ERROR

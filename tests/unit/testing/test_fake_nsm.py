@@ -52,7 +52,7 @@ def code_of(call: Callable[[], object]) -> NsmErrorCode:
 
 
 def policy(*other_pcrs: tuple[int, Sha384]) -> Policy:
-    """Pin the fake's build, and other PCRs beside it."""
+    """Pin the fake's build, and other PCRs with it."""
     return Policy(
         measurements=(replace(FAKE.enclave_measurements(), other_pcrs=other_pcrs),),
         freshness=FreshNonce(),
@@ -119,7 +119,7 @@ def test_the_first_sixteen_are_locked_and_hold_what_documents_hold(nsm: FakeNsm)
     assert all(nsm.describe_pcr(index).locked is (index < 16) for index in range(32))
 
 
-def test_locked_pcrs_refuse(nsm: FakeNsm) -> None:
+def test_locked_pcrs_can_not_be_changed(nsm: FakeNsm) -> None:
     """To be extended and to be locked; locking a range passes over them."""
     nsm.lock_pcr(16)
     for index in (0, 15, 16):
@@ -130,7 +130,7 @@ def test_locked_pcrs_refuse(nsm: FakeNsm) -> None:
     assert nsm.describe().locked_pcrs == frozenset(range(17))
 
 
-def test_indexes_that_do_not_exist_refuse(nsm: FakeNsm) -> None:
+def test_indexes_that_do_not_exist_are_rejected(nsm: FakeNsm) -> None:
     """And nothing is locked on the way."""
     calls: list[Callable[[], object]] = [
         lambda: nsm.describe_pcr(32),
@@ -250,7 +250,7 @@ def test_the_requests_of_the_vectors_are_answered_in_their_shape(
         assert list(answer[vector.request]) == list(good[vector.request])
 
 
-def test_the_driver_refuses_a_request_that_is_too_large(nsm: FakeNsm) -> None:
+def test_the_driver_rejects_a_request_that_is_too_large(nsm: FakeNsm) -> None:
     """With EMSGSIZE, as Linux does."""
     request = bytearray(device.MESSAGE.pack(0, 0x1001, 0, 0x3000))
     with pytest.raises(OSError, match="too long"):
