@@ -310,7 +310,7 @@ def test_the_error_says_what_is_missing_and_what_the_values_mean() -> None:
         "pin PCR4 together with PCR12, or PCR7, or use AnyNitroTpm"
     )
     with pytest.raises(PolicyError) as mistake:
-        _make(EnclaveMeasurements, _enclave(WAIVED, WAIVED, ONE, WAIVED))
+        _make(EnclaveMeasurements, _enclave(WAIVED, WAIVED, ONE, Sha384.ZERO))
     assert mistake.value.problem == (
         "this set identifies no code (PCR8: unsigned image): "
         "pin PCR0, or PCR1 together with PCR2, or PCR8, or use AnyEnclave"
