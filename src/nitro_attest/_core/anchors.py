@@ -9,8 +9,9 @@ from base64 import b64decode
 from dataclasses import dataclass
 from typing import Final, final
 
-from nitro_attest._core.certificate import Role, read_certificate
+from nitro_attest._core.certificate import read_certificate
 from nitro_attest._core.errors import PolicyError, VerificationError
+from nitro_attest._core.profile import Role, check_profile
 
 __all__ = ["AWS_NITRO_ROOT_G1", "AWS_US_GOV_NITRO_ROOT_G1", "TrustAnchor"]
 
@@ -49,7 +50,7 @@ class TrustAnchor:
                 "expected the SHA-256 of the certificate's DER in 64 lower-case hex digits",
             )
         try:
-            read_certificate(self.certificate, Role.AUTHORITY, self.name)
+            check_profile(read_certificate(self.certificate, self.name), Role.CA, self.name)
         except VerificationError as exc:
             raise PolicyError(
                 "TrustAnchor.certificate", f"expected a P-384 certificate authority ({exc.reason})"

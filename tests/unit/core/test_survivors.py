@@ -2,17 +2,14 @@
 
 import sys
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 
 import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA384
-from cryptography.x509.verification import Store
-from cryptography.x509.verification import VerificationError as PathError
 
 from nitro_attest import (
     AWS_NITRO_ROOT_G1,
@@ -25,19 +22,16 @@ from nitro_attest import (
     signature_backend,
     use_signature_backend,
 )
-from nitro_attest._core import chain as _chain
 from nitro_attest._core import es384
 from nitro_attest._core.appraisal import judge_trust_anchor
 from nitro_attest._core.cbor import MAX_DEPTH, decode
-from nitro_attest._core.certificate import Certificate, Role, common_name, read_certificate
-from nitro_attest._core.chain import MAX_KNOWN_HOSTS, KnownHost, check_chain
 from nitro_attest._core.document import Pcrs
 from nitro_attest._core.envelope import read_envelope
 from nitro_attest._core.es384 import P384_ORDER, is_good_signature
-from nitro_attest._core.memo import Memo
 from nitro_attest._core.payload import MAX_CERTIFICATE_BYTES, read_payload
 from support import certificates as forge
-from support.certificates import LEAF, MODULE_ID, NOW, SEQUENCE, der, swap
+from support.certificates import LEAF, NOW, SEQUENCE, der, swap
+from support.walks import check
 
 GOOD = forge.chain()
 SECOND = NOW.replace(microsecond=0)
@@ -125,36 +119,6 @@ def test_the_hash_of_pcrs_depends_on_them() -> None:
 # --- the chain -------------------------------------------------------------------------------------------------------------
 
 
-def _check(certificates: list[bytes], now: datetime = NOW) -> object:
-    return check_chain(
-        certificates[-1], tuple(certificates[:-1]), forge.anchor(certificates[0]), now, MODULE_ID
-    )
-
-
-def test_a_leaf_has_no_path_length() -> None:
-    """Only authorities have one, or none."""
-    assert read_certificate(GOOD[LEAF], Role.LEAF, "certificate").path_length is None
-    assert [
-        read_certificate(made, Role.AUTHORITY, "cabundle").path_length for made in GOOD[:LEAF]
-    ] == [None, 2, 1, 0]
-
-
-def test_the_year_zero_is_no_validity() -> None:
-    """GeneralizedTime can write it, and nothing here can hold it."""
-    certificates = forge.chain({REGIONAL: swap(not_before=der(0x18, b"00000101000000Z"))})
-    assert _failure(lambda: _check(certificates)) == Failure(
-        Reason.CHAIN_CERTIFICATE, "cabundle[1]: validity"
-    )
-
-
-def test_a_bad_signature_keeps_its_cause() -> None:
-    """What path validation said is there for whoever debugs it."""
-    certificates = forge.chain({LEAF: swap(signer=forge.key("NEVER_TRUST attacker"))})
-    with pytest.raises(VerificationError) as refusal:
-        _check(certificates)
-    assert isinstance(refusal.value.__cause__, PathError)
-
-
 def test_the_one_certificate_that_is_not_valid_is_named() -> None:
     """One that begins or ends in this very second is valid, and not the one to name."""
     hour = timedelta(hours=1)
@@ -170,7 +134,7 @@ def test_the_one_certificate_that_is_not_valid_is_named() -> None:
         (expired, Reason.CHAIN_EXPIRED),
         (early, Reason.CHAIN_NOT_YET_VALID),
     ):
-        failure = _failure(lambda: _check(certificates))
+        failure = _failure(lambda: check(certificates))
         assert (failure.reason, failure.subject) == (reason, "certificate")
 
 
@@ -183,44 +147,7 @@ def test_what_ended_before_it_began_has_expired() -> None:
             )
         }
     )
-    assert _failure(lambda: _check(certificates)).reason is Reason.CHAIN_EXPIRED
-
-
-def test_a_proven_chain_is_remembered_by_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every leaf of one bundle stands under that bundle, each by its own bytes."""
-    hosts: Memo[tuple[bytes, ...], KnownHost] = Memo(MAX_KNOWN_HOSTS)
-    monkeypatch.setattr(_chain, "_KNOWN_HOSTS", hosts)
-    second = [*GOOD[:LEAF], replace(forge.specs()[LEAF], serial=forge.integer(2)).encode()]
-    for certificates in (GOOD, second):
-        _check(certificates)
-    host = hosts.recall(tuple(GOOD[:LEAF]))
-    assert host is not None
-    for leaf in (GOOD[LEAF], second[LEAF]):
-        known = host.leaves.recall(leaf)
-        assert known is not None
-        assert known.certificate.der == leaf
-    assert (len(hosts), len(host.leaves)) == (1, 2)
-
-
-def test_what_is_proven_is_not_proven_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An unknown chain begins at the root, a known one is asked no signature, a new leaf one: that of its host."""
-    anchors: list[str] = []
-
-    def check_path(anchor: Store, chain: Sequence[Certificate], second: datetime) -> None:
-        anchors.append(common_name(chain[0], "anchor"))
-        real(anchor, chain, second)
-
-    real = _chain.check_path
-    hosts: Memo[tuple[bytes, ...], KnownHost] = Memo(MAX_KNOWN_HOSTS)
-    monkeypatch.setattr(_chain, "_KNOWN_HOSTS", hosts)
-    monkeypatch.setattr(_chain, "check_path", check_path)
-    for certificates in (
-        GOOD,
-        GOOD,
-        [*GOOD[:LEAF], replace(forge.specs()[LEAF], serial=forge.integer(2)).encode()],
-    ):
-        _check(certificates)
-    assert anchors == ["NEVER.TRUST root", "instance"]
+    assert _failure(lambda: check(certificates)).reason is Reason.CHAIN_EXPIRED
 
 
 # --- the signature ---------------------------------------------------------------------------------------------------------
