@@ -35,6 +35,7 @@ _PRINTABLE: Final = re.compile(rb"[A-Za-z0-9 '()+,./:=?-]*")  # X.680 41.4
 
 # 4.2.1.6: rfc822Name, dNSName, uniformResourceIdentifier
 _PLAIN_NAMES: Final = frozenset({0x81, 0x82, 0x86})
+_ACCESS_METHODS: Final = bytes.fromhex("2b060105050730")  # 4.2.2.1: id-ad, and one more octet
 _KEY_IDENTIFIER: Final = 0x80  # 4.2.1.1: [0]
 _TRUE: Final = bytes.fromhex("0101ff")  # X.690 11.1
 # 4.1: OID and OCTET STRING, with the BOOLEAN between them only if it is TRUE
@@ -304,7 +305,7 @@ def _check_access(value: bytes) -> None:
         if entry.tag != der.SEQUENCE or len(parts) != _PAIR:  # V-60
             raise DerError
         method, location = parts
-        if not der.is_object_identifier(method):  # V-60
+        if not der.is_object_identifier(method) or method.content[:-1] != _ACCESS_METHODS:  # V-60
             raise DerError
         _check_plain(location)
 

@@ -24,7 +24,6 @@ from nitro_attest import (
     Present,
     Sha384,
 )
-from nitro_attest._core.measurements import KIND_OF_SET, pcr_rules
 from nitro_attest.cli._words import field_rule, name_of_set, waivers
 
 
@@ -120,7 +119,7 @@ def covers_set(wide: Measurements, narrow: Measurements) -> bool:
     A PCR has 2 to the power of 384 values, so no union of pinned sets covers a set that leaves the
     PCR open: looking at two sets at a time is enough.
     """
-    if KIND_OF_SET[type(wide)] is not KIND_OF_SET[type(narrow)]:
+    if wide.kind is not narrow.kind:
         return False
     if isinstance(wide, AnyNitroTpm):
         return True
@@ -134,7 +133,9 @@ def covers_set(wide: Measurements, narrow: Measurements) -> bool:
 
 
 def _pinned(measurements: EnclaveMeasurements | NitroTpmMeasurements) -> dict[int, Sha384]:
-    return {index: rule for index, _, rule in pcr_rules(measurements) if isinstance(rule, Sha384)}
+    return {
+        index: rule for index, rule in measurements.pcr_rules().items() if isinstance(rule, Sha384)
+    }
 
 
 def compare_sets(old: tuple[Measurements, ...], new: tuple[Measurements, ...]) -> Difference:

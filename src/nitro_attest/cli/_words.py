@@ -31,7 +31,6 @@ from nitro_attest import (
     TrustAnchor,
     Waiver,
 )
-from nitro_attest._core.measurements import KIND_OF_SET, pcr_rules
 from nitro_attest.cli._inspect import KINDS, NAMES
 from nitro_attest.cli._lines import digest_lines
 from nitro_attest.cli._terminal import BAD, FAINT, WARN
@@ -42,33 +41,7 @@ _ZERO_MEANS: Final = {3: "zero: no IAM role", 8: "zero: not signed", 12: "zero: 
 
 def waivers(policy: Policy) -> tuple[Waiver, ...]:
     """Return every check that the policy leaves out, of all its sets."""
-    found: list[Waiver] = []
-    if isinstance(policy.freshness, TimestampOnly):
-        found.append(Waiver("freshness", policy.freshness.because))
-    for measurements in policy.measurements:
-        match measurements:
-            case EnclaveMeasurements() | NitroTpmMeasurements():
-                found.extend(
-                    Waiver(
-                        name if len(policy.measurements) == 1 else f"{name} ({measurements.label})",
-                        rule.because,
-                    )
-                    for _, name, rule in pcr_rules(measurements)
-                    if isinstance(rule, NotChecked)
-                )
-            case AnyEnclave(because) | DebugEnclave(because) | AnyNitroTpm(because):
-                found.append(Waiver("measurements", because))
-            case _:
-                assert_never(measurements)
-    rules = {
-        "public_key": policy.public_key,
-        "user_data": policy.user_data,
-        "unknown_fields": policy.unknown_fields,
-    }
-    found.extend(
-        Waiver(name, rule.because) for name, rule in rules.items() if isinstance(rule, NotChecked)
-    )
-    return tuple(found)
+    return policy.waivers()
 
 
 def name_of_set(measurements: Measurements) -> str:
@@ -96,7 +69,7 @@ def show(policy: Policy, console: Console) -> None:
         console.print(table)
     else:
         console.print("This policy leaves nothing unchecked.")
-    kind = KINDS[KIND_OF_SET[type(policy.measurements[0])]]
+    kind = KINDS[policy.measurements[0].kind]
     console.print(Text(f"\nIt believes a document of a {kind} if", style="bold"))
     demands = Table.grid(padding=(0, 2))
     demands.add_row("  -", _anchor(policy.trust_anchor))
@@ -162,9 +135,9 @@ def _show_set(measurements: Measurements, console: Console) -> None:
     )
     if not isinstance(measurements, (EnclaveMeasurements, NitroTpmMeasurements)):
         return
-    names = NAMES[KIND_OF_SET[type(measurements)]]
+    names = NAMES[measurements.kind]
     table = Table.grid(padding=(0, 2))
-    for index, _, rule in pcr_rules(measurements):
+    for index, rule in measurements.pcr_rules().items():
         table.add_row(f"  PCR{index}", names.get(index, ""), _pcr_rule(index, rule))
     console.print(table)
 

@@ -320,6 +320,7 @@ def test_plain_names_are_read_over(tag: int) -> None:
         (lambda: _access(der(SEQUENCE, CA_ISSUERS, NAME, NAME)), "authorityInfoAccess"),
         (lambda: _access(der(SEQUENCE, NAME, NAME)), "authorityInfoAccess"),
         (lambda: _access(der(SEQUENCE, der(OID, b"\x80"), NAME)), "authorityInfoAccess"),
+        (lambda: _access(der(SEQUENCE, der(OID, b"\x2a\x03"), NAME)), "authorityInfoAccess"),
         (lambda: _access(der(SEQUENCE, CA_ISSUERS, der(0x87, b"1234"))), "authorityInfoAccess"),
         (lambda: _access(der(SEQUENCE, CA_ISSUERS, der(0x86, b"\xff"))), "authorityInfoAccess"),
         (lambda: extension(31, der(OCTETS, b"list")), "cRLDistributionPoints"),

@@ -5,10 +5,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from nitro_attest import Reason, UntrustedDocumentError
+from nitro_attest import Failure, Reason, UntrustedDocumentError
+from nitro_attest._core.chain import ChainCache
 from support import certificates as forge
 from support.certificates import (
     BITS,
@@ -578,3 +580,123 @@ def test_bundles_of_two_and_of_eight() -> None:
     leaf = replace(specs[LEAF], issuer=long[-1].subject, signer=signer)
     assert len(long) == 8
     check([spec.encode() for spec in (*long, leaf)])
+
+
+SECOND = NOW.replace(microsecond=0)
+
+
+def _failure(certificates: list[bytes], *, skew: timedelta = NO_SKEW) -> Failure:
+    with pytest.raises(UntrustedDocumentError) as rejection:
+        check(certificates, skew=skew)
+    (failure,) = rejection.value.failures
+    return failure
+
+
+def test_the_one_certificate_that_is_not_valid_is_named() -> None:
+    """One that begins or ends in this very second is valid, and not the one to name."""
+    hour = timedelta(hours=1)
+    begins, ends = swap(not_before=forge.time(SECOND)), swap(not_after=forge.time(SECOND))
+    expired = swap(not_before=forge.time(NOW - hour), not_after=forge.time(NOW - hour))
+    early = swap(not_before=forge.time(NOW + hour))
+    for certificates, reason in (
+        (forge.chain({REGIONAL: begins, LEAF: expired}), Reason.CHAIN_EXPIRED),
+        (forge.chain({REGIONAL: ends, LEAF: early}), Reason.CHAIN_NOT_YET_VALID),
+    ):
+        failure = _failure(certificates)
+        assert (failure.reason, failure.subject) == (reason, "certificate")
+
+
+def test_what_ended_before_it_began_has_expired() -> None:
+    """In the second in which it would begin it is over."""
+    end = SECOND - timedelta(seconds=1)
+    edit = swap(not_before=forge.time(SECOND), not_after=forge.time(end))
+    assert _failure(_edited(LEAF, edit)).reason is Reason.CHAIN_EXPIRED
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_a_slow_clock_is_forgiven_up_to_the_skew(place: int) -> None:
+    """AWS makes the leaf in the second before the document: one that begins 30 s ahead is valid, 31 s is not."""
+    skew = timedelta(seconds=30)
+    for seconds, reason in ((30, None), (31, Reason.CHAIN_NOT_YET_VALID)):
+        ahead = swap(not_before=forge.time(SECOND + timedelta(seconds=seconds)))
+        if reason is None:
+            check(_edited(place, ahead), skew=skew)
+        else:
+            assert _failure(_edited(place, ahead), skew=skew).reason is reason
+            assert _reason(_edited(place, ahead)) is reason
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_no_skew_widens_the_end(place: int) -> None:
+    """A second after the last one is too late, however much the clock may be wrong."""
+    end = swap(not_after=forge.time(SECOND - timedelta(seconds=1)))
+    for skew in (NO_SKEW, timedelta(minutes=5), timedelta.max):
+        assert _failure(_edited(place, end), skew=skew).reason is Reason.CHAIN_EXPIRED
+
+
+@pytest.mark.parametrize(
+    ("year", "skew"), [(1, timedelta(minutes=5)), (9999, timedelta(minutes=5)), (9999, timedelta.max)]
+)
+def test_no_time_is_out_of_range(year: int, skew: timedelta) -> None:
+    """The ends of `datetime` and of `timedelta` overflow nothing."""
+    with pytest.raises(UntrustedDocumentError):
+        check(GOOD, now=datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC), skew=skew)
+
+
+def _instance_named(common_name: str) -> list[bytes]:
+    subject = forge.name(common_name)
+    return forge.chain({INSTANCE: swap(subject=subject), LEAF: swap(issuer=subject)})
+
+
+@pytest.mark.parametrize(
+    "common_name",
+    [
+        "i-0fa4e0fa4e0fa4e0f.us-east-1.aws.nitro-enclaves",
+        "i-0fa4e0fa4e0fa4e0f.",
+        "instance",
+        "x.i-0000000000000000.us-east-1.aws",
+        "I-00000000000000000.us-east-1.aws",
+    ],
+)
+def test_an_instance_speaks_for_itself(common_name: str) -> None:
+    """Its common name begins with the instance id of the module_id, or names no instance."""
+    check(_instance_named(common_name))
+
+
+@pytest.mark.parametrize(
+    "common_name",
+    [
+        "i-00000000000000000.us-east-1.aws.nitro-enclaves",
+        "i-0fa4e0fa4e0fa4e0f",
+        "i-0fa4e0fa4e0fa4e0f0.us-east-1.aws.nitro-enclaves",
+        "i-0fa4e0fa4e0fa4e0f-enc0000000000000001.us-east-1.aws",
+        "i-",
+    ],
+)
+def test_an_instance_does_not_speak_for_another(common_name: str) -> None:
+    """A stolen instance key names no module of another instance."""
+    failure = _failure(_instance_named(common_name))
+    assert (failure.reason, failure.subject) == (Reason.CHAIN_SUBJECT, "cabundle[3]")
+
+
+def test_what_the_library_cannot_parse_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever our own reader says, and before any signature is checked."""
+
+    def fail(_: bytes) -> x509.Certificate:
+        raise fault
+
+    monkeypatch.setattr(x509, "load_der_x509_certificate", fail)
+    for fault in (ValueError("no certificate"), x509.InvalidVersion("version", 3)):
+        assert _failure(GOOD) == Failure(Reason.CHAIN_CERTIFICATE, "cabundle[0]")
+        with pytest.raises(UntrustedDocumentError) as rejection:
+            _check_below_a_known_root()
+        assert rejection.value.failures == (Failure(Reason.CHAIN_CERTIFICATE, "cabundle[1]"),)
+
+
+def _check_below_a_known_root() -> None:
+    """Give a cache that has read the root already."""
+    with pytest.MonkeyPatch.context() as real:
+        real.setattr(x509, "load_der_x509_certificate", lambda _: None)
+        cache = ChainCache()
+        cache.under(GOOD[0])
+    check(GOOD, cache=cache)

@@ -1,5 +1,7 @@
 """ES384: 96 bytes, both halves in range, and a key that is exactly a P-384 key."""
 
+import sys
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import (
@@ -11,7 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nitro_attest import SignatureBackend
+from nitro_attest import (
+    PolicyError,
+    SignatureBackend,
+    signature_backend,
+    use_signature_backend,
+)
 from nitro_attest._core import es384
 from nitro_attest._core.es384 import (
     P384_ORDER,
@@ -218,3 +225,54 @@ def test_the_library_sees_the_same_points_on_the_curve(x: bytes, y: bytes, bit: 
         except ValueError:
             loaded = False
         assert is_public_key(SPKI[:24] + point) is loaded
+
+
+def _is_good(s: int, message: bytes = b"message", spki: bytes = SPKI) -> bool:
+    return is_good_signature(spki, R.to_bytes(48, "big") + s.to_bytes(48, "big"), message)
+
+
+@pytest.fixture
+def no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin as a new process begins, and take back what is chosen."""
+    monkeypatch.setattr(es384, "_choice", None)
+
+
+@pytest.mark.parametrize("backend", SignatureBackend)
+@pytest.mark.usefixtures("no_choice")
+def test_each_implementation_tells_good_from_bad(backend: SignatureBackend) -> None:
+    """Of the signature, of the message and of the key, also when the key is known already."""
+    if backend is SignatureBackend.AWS_LC:
+        pytest.importorskip("awscrt")
+    use_signature_backend(backend)
+    assert signature_backend() is backend
+    for _ in range(2):
+        assert _is_good(S)
+        assert _is_good(P384_ORDER - S)
+        assert not _is_good(S - 1)
+        assert not _is_good(S, b"massage")
+        assert not _is_good(S, spki=forge.public(forge.key("NEVER_TRUST other")))
+
+
+@pytest.mark.usefixtures("no_choice")
+def test_the_first_signature_chooses() -> None:
+    """Without a word of the application AWS-LC is used where it is there."""
+    pytest.importorskip("awscrt")
+    assert _is_good(S)
+    assert signature_backend() is SignatureBackend.AWS_LC
+
+
+@pytest.mark.usefixtures("no_choice")
+def test_what_cannot_be_chosen_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No name of an implementation, or one that is not installed; the other one is used then."""
+    monkeypatch.setitem(sys.modules, "awscrt.crypto", None)
+    with pytest.raises(PolicyError) as mistake:
+        use_signature_backend("cryptography")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # what is tested
+    assert mistake.value.args == ("signature_backend", "expected a SignatureBackend")
+    with pytest.raises(PolicyError) as mistake:
+        use_signature_backend(SignatureBackend.AWS_LC)
+    assert mistake.value.args == (
+        "signature_backend",
+        "not installed: pip install nitro-attest[aws-lc]",
+    )
+    assert _is_good(S)
+    assert signature_backend() is SignatureBackend.CRYPTOGRAPHY
