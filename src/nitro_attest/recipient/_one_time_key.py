@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from threading import Lock
-from typing import Final, Literal, Never, final
+from typing import Final, Literal, NoReturn, final
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
@@ -94,7 +94,7 @@ class RecipientKey:
         """
         return self._spend(envelope, opened_sealed)
 
-    def __reduce__(self) -> Never:
+    def __reduce__(self) -> NoReturn:
         """Reject copies, which would open a second envelope."""
         raise TypeError(_NO_COPY)
 
