@@ -48,7 +48,8 @@ class RecipientKey:
 
     def __init__(self, *, key_size: Literal[2048, 3072, 4096] = 2048) -> None:
         """Make the key pair, as `generate` does."""
-        if key_size not in _KEY_SIZES:
+        size: object = key_size
+        if type(size) is not int or size not in _KEY_SIZES:
             raise PolicyError("key_size", "expected 2048, 3072 or 4096 bits")
         self._lock = Lock()
         self._process = os.getpid()
@@ -78,7 +79,7 @@ class RecipientKey:
         Raises:
             RecipientError: The envelope can't be opened; the text doesn't say why.
             SpentKeyError: The key was used before, or belongs to the parent of this process.
-            PolicyError: `envelope` is no bytes. The key is gone all the same.
+            PolicyError: `envelope` isn't bytes. The key is gone all the same.
 
         """
         return self._spend(envelope, opened)
@@ -89,7 +90,7 @@ class RecipientKey:
         Raises:
             RecipientError: The envelope can't be opened; the text doesn't say why.
             SpentKeyError: The key was used before, or belongs to the parent of this process.
-            PolicyError: `envelope` is no bytes. The key is gone all the same.
+            PolicyError: `envelope` isn't bytes. The key is gone all the same.
 
         """
         return self._spend(envelope, opened_sealed)

@@ -61,7 +61,7 @@ def test_generates_2048_bits_by_default() -> None:
     assert RecipientKey.generate().public_key != RecipientKey.generate().public_key
 
 
-@pytest.mark.parametrize("key_size", [0, 1024, 2047, 8192, None, "2048"])
+@pytest.mark.parametrize("key_size", [0, 1024, 2047, 8192, 2048.0, None, "2048"])
 def test_rejects_another_size(key_size: Any) -> None:
     """The caller's own mistake."""
     with pytest.raises(PolicyError) as caught:
