@@ -635,7 +635,8 @@ def test_no_skew_widens_the_end(place: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("year", "skew"), [(1, timedelta(minutes=5)), (9999, timedelta(minutes=5)), (9999, timedelta.max)]
+    ("year", "skew"),
+    [(1, timedelta(minutes=5)), (9999, timedelta(minutes=5)), (9999, timedelta.max)],
 )
 def test_no_time_is_out_of_range(year: int, skew: timedelta) -> None:
     """The ends of `datetime` and of `timedelta` overflow nothing."""
