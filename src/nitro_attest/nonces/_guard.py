@@ -25,7 +25,8 @@ class ReplayGuard:
     `context` names the purpose: one store can serve several, and a document spent for one is not
     spent for another. `max_clock_skew` must be the policy's. A document that may have been made
     before the store began to remember is rejected, so a new or restarted store rejects all
-    documents for its first `max_clock_skew`.
+    documents at first, for as long as `max_clock_skew` (for twice as long if the clocks are so far
+    apart).
 
     Raises:
         PolicyError: `store` has no `claim`, `context` is not bytes or empty, or `max_clock_skew` is

@@ -88,8 +88,9 @@ class SignedNonces:
 
     Every worker needs the same `keys` and `ttl` (a change of `ttl` voids what is outstanding) and
     one shared `spent`. `max_clock_skew` is how far the wall clocks of any two workers may be apart.
-    Tokens issued before the memory of `spent` began are rejected, and as that is measured across
-    clocks, a new `spent` rejects all tokens for its first `max_clock_skew`. Give zero only if one
+    Tokens that may have been issued before the memory of `spent` began are rejected. As that is
+    measured across clocks, a new `spent` rejects all tokens at first, for as long as
+    `max_clock_skew` (for twice as long if the clocks are so far apart). Give zero only if one
     machine issues and redeems.
 
     Raises:

@@ -27,6 +27,7 @@ from nitro_attest.nonces._store import (
 
 try:
     from redis.asyncio import Redis as AsyncRedis
+    from redis.asyncio.client import Pipeline as AsyncPipeline
     from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
     from redis.client import Pipeline, Redis
     from redis.cluster import RedisCluster
@@ -37,6 +38,8 @@ except ImportError as exc:
 __all__ = ["AsyncRedisNonces", "RedisNonces", "RedisOnce"]
 
 _PREFIX: Final = "nitro-attest:"
+_CLIENTS: Final = (Redis, RedisCluster)
+_ASYNC_CLIENTS: Final = (AsyncRedis, AsyncRedisCluster)
 
 
 @final
@@ -70,9 +73,7 @@ class RedisNonces:
         """
         nonce = token_bytes(NONCE_BYTES)
         key = _nonce_key(self._prefix, digest_of(nonce, check_context(context)))
-        scripts.settle(
-            _run(self._client, scripts.ISSUE, "RedisNonces", [key], [self._ttl]), "RedisNonces"
-        )
+        _run(self._client, scripts.ISSUE, "RedisNonces", [key], [self._ttl])
         return nonce
 
     def redeem(self, nonce: bytes, *, context: bytes = b"") -> None:
@@ -85,7 +86,7 @@ class RedisNonces:
 
         """
         key = _nonce_key(self._prefix, presented(nonce, context))
-        scripts.settle(_run(self._client, scripts.REDEEM, "RedisNonces", [key], []), "RedisNonces")
+        _run(self._client, scripts.REDEEM, "RedisNonces", [key], [])
 
 
 @final
@@ -117,9 +118,8 @@ class RedisOnce:
         digest = check_claim(key, seconds, age)
         keys = [self._prefix + digest.hex(), self._prefix + "memory"]
         durations = [math.ceil(seconds * 1000), math.ceil(age * 1000)]
-        reply = _run(self._client, scripts.CLAIM, "RedisOnce", keys, durations)
         try:
-            scripts.settle(reply, "RedisOnce")
+            _run(self._client, scripts.CLAIM, "RedisOnce", keys, durations)
         except StaleDocumentError as refused:
             if refused.reason is Reason.FRESHNESS_NONCE_USED:
                 return False
@@ -141,9 +141,7 @@ class AsyncRedisNonces:
         self, client: AsyncRedis | AsyncRedisCluster, *, ttl: timedelta, prefix: str = _PREFIX
     ) -> None:
         """Keep the settings; the server is not asked yet."""
-        if not isinstance(client, (AsyncRedis, AsyncRedisCluster)):
-            raise PolicyError("AsyncRedisNonces.client", "expected a client of redis.asyncio")
-        self._client = client
+        self._client = _check_async_client(client, "AsyncRedisNonces.client")
         self._ttl = milliseconds(check_ttl(ttl, "AsyncRedisNonces.ttl"))
         self._prefix = _check_prefix(prefix, "AsyncRedisNonces.prefix")
 
@@ -151,20 +149,21 @@ class AsyncRedisNonces:
         """Return a new nonce, as `RedisNonces.issue` does."""
         nonce = token_bytes(NONCE_BYTES)
         key = _nonce_key(self._prefix, digest_of(nonce, check_context(context)))
-        scripts.settle(await self._run(scripts.ISSUE, key, self._ttl), "AsyncRedisNonces")
+        await self._run(scripts.ISSUE, key, self._ttl)
         return nonce
 
     async def redeem(self, nonce: bytes, *, context: bytes = b"") -> None:
         """Use up a nonce, as `RedisNonces.redeem` does."""
         key = _nonce_key(self._prefix, presented(nonce, context))
-        scripts.settle(await self._run(scripts.REDEEM, key), "AsyncRedisNonces")
+        await self._run(scripts.REDEEM, key)
 
-    async def _run(self, script: scripts.Script, key: str, *arguments: int) -> object:
+    async def _run(self, script: scripts.Script, key: str, *arguments: int) -> None:
         with _translated("AsyncRedisNonces"):
             try:
-                return await self._client.evalsha(script.sha1, 1, key, *arguments)
+                reply = await self._client.evalsha(script.sha1, 1, key, *arguments)
             except NoScriptError:  # new to this server, so it has done nothing yet
-                return await self._client.eval(script.text, 1, key, *arguments)
+                reply = await self._client.eval(script.text, 1, key, *arguments)
+        scripts.settle(reply, "AsyncRedisNonces")
 
 
 def _run(
@@ -173,12 +172,14 @@ def _run(
     store: str,
     keys: list[str],
     arguments: list[int],
-) -> object:
+) -> None:
+    """Run a script, and return if its reply says that it is done."""
     with _translated(store):
         try:
-            return client.evalsha(script.sha1, len(keys), *keys, *arguments)
+            reply = client.evalsha(script.sha1, len(keys), *keys, *arguments)
         except NoScriptError:  # new to this server, so it has done nothing yet
-            return client.eval(script.text, len(keys), *keys, *arguments)
+            reply = client.eval(script.text, len(keys), *keys, *arguments)
+    scripts.settle(reply, store)
 
 
 @contextmanager
@@ -194,8 +195,14 @@ def _translated(store: str) -> Generator[None]:
 
 
 def _check_client(client: object, field: str) -> Redis | RedisCluster:
-    if not isinstance(client, (Redis, RedisCluster)) or isinstance(client, Pipeline):
+    if not isinstance(client, _CLIENTS) or isinstance(client, Pipeline):
         raise PolicyError(field, "expected a client of the package redis that is not async")
+    return client
+
+
+def _check_async_client(client: object, field: str) -> AsyncRedis | AsyncRedisCluster:
+    if not isinstance(client, _ASYNC_CLIENTS) or isinstance(client, AsyncPipeline):
+        raise PolicyError(field, "expected a client of redis.asyncio")
     return client
 
 
