@@ -22,6 +22,8 @@ from typing import Final, TypedDict, final
 import psycopg
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 LOOPBACK: Final = "127.0.0.1"
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - only to look whether there is a folder in memory
@@ -110,8 +112,8 @@ class RedisServer:
             self._process = None
 
     def client(self) -> redis.Redis:
-        """Return a new client."""
-        return redis.Redis(host=LOOPBACK, port=self.port)
+        """Return a new client, which reports what fails at once."""
+        return redis.Redis(host=LOOPBACK, port=self.port, retry=Retry(NoBackoff(), 0))
 
     def _answers(self) -> bool:
         with suppress(OSError), socket.create_connection((LOOPBACK, self.port)) as connection:
@@ -124,7 +126,8 @@ class RedisServer:
 def redis_server(*arguments: str) -> Generator[RedisServer]:
     """Run a redis-server that saves nothing by itself, and stop it at the end."""
     with folder() as directory:
-        server = RedisServer(directory, "--save", "", *arguments)
+        at_once = ("--save", "", "--repl-diskless-sync-delay", "0")
+        server = RedisServer(directory, *at_once, *arguments)
         try:
             server.start()
             yield server
