@@ -35,7 +35,7 @@ tests: $(VENV)/all
 # pytest rewrites the asserts of test modules, so they count here as well; with -OO only the core's own tests, which need no docstring.
 optimized: $(VENV)/all
 	PYTHONOPTIMIZE=1 $(BIN)/python -m pytest -q -n 2 -m "not full" $(NO_ASSERT_WARNING) tests
-	PYTHONOPTIMIZE=2 $(BIN)/python -m pytest -q -n 2 $(NO_ASSERT_WARNING) tests/unit tests/test_genuine.py
+	PYTHONOPTIMIZE=2 $(BIN)/python -m pytest -q -n 2 $(NO_ASSERT_WARNING) tests/unit tests/behaviour/test_captured_documents.py
 
 docs: $(VENV)/all
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html docs build/docs
@@ -43,7 +43,7 @@ docs: $(VENV)/all
 wheel: $(VENV)/all
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
-	$(BIN)/python tests/check_wheel.py dist
+	$(BIN)/python tests/project/check_wheel.py dist
 
 # --- what takes longer, or other versions ------------------------------------------------------------------------------
 
@@ -123,7 +123,7 @@ schema: $(VENV)/all
 
 .PHONY: console-examples
 console-examples: $(VENV)/all
-	PYTHONPATH=tests $(BIN)/python tests/cli/console.py --write
+	PYTHONPATH=tests $(BIN)/python tests/unit/cli/console.py --write
 
 # --- the evidence: fuzzing, mutation, the words in logs ------------------------------------------------------------------
 # make fuzz SECONDS=60 fuzzes each target that long, make fuzz HOURS=1 shares the hours among them; crashes stay in build/fuzz.
@@ -142,4 +142,4 @@ mutation: $(VENV)/all
 	$(BIN)/python tests/mutation/score.py
 
 texts: $(VENV)/all
-	PYTHONPATH=tests $(BIN)/python tests/unit/test_texts.py
+	PYTHONPATH=tests $(BIN)/python tests/golden/test_messages.py

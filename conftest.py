@@ -5,6 +5,8 @@ from sybil.document import PythonDocStringDocument
 from sybil.parsers.markdown import PythonCodeBlockParser
 from sybil.parsers.rest import DocTestParser
 
+pytest_plugins = ["nitro_attest.testing.pytest_plugin"]
+
 pages = Sybil(parsers=[PythonCodeBlockParser()], patterns=["*.md"])
 docstrings = Sybil(
     parsers=[DocTestParser()],

@@ -38,8 +38,9 @@ from documents import (
     refuse,
     verify_genuine,
 )
-from nitro_attest import SignatureBackend, _chain, read_unverified, use_signature_backend, verify
-from nitro_attest._memo import Memo
+from nitro_attest import SignatureBackend, read_unverified, use_signature_backend, verify
+from nitro_attest._core import chain as _chain
+from nitro_attest._core.memo import Memo
 from timing import Subject, Timed, side_by_side, table, versions
 
 OUTPUT: Final = Path("build/bench/bench.json")

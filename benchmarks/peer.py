@@ -84,8 +84,9 @@ def pycape() -> Call:
 
 def nitro_attest() -> Call:
     """Ourselves, under the policy of the demonstration."""
-    from nitro_attest import SignatureBackend, _chain, use_signature_backend, verify
-    from nitro_attest._memo import Memo
+    from nitro_attest import SignatureBackend, use_signature_backend, verify
+    from nitro_attest._core import chain as _chain
+    from nitro_attest._core.memo import Memo
     from nitro_attest.demo import POLICY
 
     _, memory, backend = sys.argv[1].split()

@@ -1,4 +1,3 @@
-
 """Build the documentation with Sphinx: Markdown pages in, HTML out. Nothing is fetched from the network."""
 
 from importlib.metadata import version as installed_version

@@ -1,4 +1,3 @@
-
 """Write the table of verification.md from rules.toml, or with --check say whether it is up to date.
 
 The rules come in as data, Markdown between two markers goes out. Never: a rule that stands only in
@@ -46,7 +45,7 @@ def _tables() -> Iterator[str]:
 
 
 def _test_in_words(test: str) -> str:
-    """Write `tests/unit/test_policy.py::test_kinds_do_not_mix` as `policy`: kinds do not mix."""
+    """Write `tests/unit/core/test_policy.py::test_kinds_do_not_mix` as `policy`: kinds do not mix."""
     path, _, name = test.partition("::")
     return (
         f"`{Path(path).stem.removeprefix('test_')}`: {name.removeprefix('test_').replace('_', ' ')}"

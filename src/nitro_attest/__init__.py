@@ -24,12 +24,12 @@ b'key made in the enclave'
 ['measurements', 'user_data']
 """
 
-from nitro_attest._ecdsa import SignatureBackend, signature_backend, use_signature_backend
-from nitro_attest._verifier import read_unverified, verify
-from nitro_attest.document import Claims, DocumentKind, Pcrs, UnverifiedDocument
-from nitro_attest.errors import (
+from nitro_attest._core.anchors import AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1, TrustAnchor
+from nitro_attest._core.document import Claims, DocumentKind, Pcrs, UnverifiedDocument
+from nitro_attest._core.errors import (
     Failure,
     MalformedDocumentError,
+    MissingExtraError,
     NitroAttestError,
     PolicyError,
     PolicyMismatchError,
@@ -38,7 +38,8 @@ from nitro_attest.errors import (
     UntrustedDocumentError,
     VerificationError,
 )
-from nitro_attest.measurements import (
+from nitro_attest._core.es384 import SignatureBackend, signature_backend, use_signature_backend
+from nitro_attest._core.measurements import (
     AnyEnclave,
     AnyNitroTpm,
     DebugEnclave,
@@ -48,7 +49,7 @@ from nitro_attest.measurements import (
     NotChecked,
     Sha384,
 )
-from nitro_attest.policy import (
+from nitro_attest._core.policy import (
     Absent,
     Equals,
     FieldRule,
@@ -58,8 +59,8 @@ from nitro_attest.policy import (
     Present,
     TimestampOnly,
 )
-from nitro_attest.result import AttestationResult, Waiver
-from nitro_attest.roots import AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1, TrustAnchor
+from nitro_attest._core.result import AttestationResult, Waiver
+from nitro_attest._core.verification import read_unverified, verify
 
 __all__ = [
     "AWS_NITRO_ROOT_G1",
@@ -79,6 +80,7 @@ __all__ = [
     "Freshness",
     "MalformedDocumentError",
     "Measurements",
+    "MissingExtraError",
     "NitroAttestError",
     "NitroTpmMeasurements",
     "NotChecked",

@@ -7,7 +7,7 @@ without a bound on its size.
 import json
 from typing import Final, NoReturn, cast
 
-from nitro_attest.errors import PolicyError
+from nitro_attest import PolicyError
 
 MAX_TEXT_BYTES: Final = (
     1_048_576  # ours: a policy of 64 sets has about 60,000, a key policy at most 32,768

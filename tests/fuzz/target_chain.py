@@ -14,7 +14,6 @@ from typing import Final
 import cbor2
 from cryptography import x509
 
-from altered import chains, der, profile
 from fuzz.invariant import check_refusal, require
 from nitro_attest import (
     AnyEnclave,
@@ -28,6 +27,7 @@ from nitro_attest import (
     verify,
 )
 from nitro_attest.testing import ENCLAVE_MODULE_ID, FakeNitro
+from support.mutators import chains, der, profile
 
 MAX_BYTES: Final = 1200
 NONCE: Final = bytes(32)

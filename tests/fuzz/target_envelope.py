@@ -14,10 +14,7 @@ from typing import Any, Final
 
 import cbor2
 
-import kit_reader
-from altered import cbor
 from fuzz.invariant import check_refusal, require
-from genuine import GENUINE
 from nitro_attest import (
     AnyEnclave,
     AnyNitroTpm,
@@ -32,6 +29,9 @@ from nitro_attest import (
     read_unverified,
     verify,
 )
+from support import vectors as kit_reader
+from support.captured import GENUINE
+from support.mutators import cbor
 
 MAX_BYTES: Final = 20_600
 _WHY: Final = "fuzzing asks for signatures, not for values"

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import cbor2
 
-from altered import cbor, chains
 from fuzz.invariant import check_refusal, require
 from fuzz.target_envelope import seeds as documents
 from nitro_attest import (
@@ -27,6 +26,7 @@ from nitro_attest import (
     verify,
 )
 from nitro_attest.testing import ENCLAVE_MODULE_ID, NITRO_TPM_MODULE_ID, FakeNitro, PayloadMap
+from support.mutators import cbor, chains
 
 MAX_BYTES: Final = 16_500
 _NONCE: Final = bytes(range(32))

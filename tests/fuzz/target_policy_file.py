@@ -9,10 +9,10 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, Final
 
-import kit_reader
-from altered.cbor import mutate_bytes
 from fuzz.invariant import require
 from nitro_attest import Policy, PolicyError
+from support import vectors as kit_reader
+from support.mutators.cbor import mutate_bytes
 
 MAX_BYTES: Final = 20_000
 _MISSING: Final = "nitro_attest.policy_file is not there, so there is nothing to fuzz"

@@ -13,7 +13,6 @@ import cbor2
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from altered.chains import NOW, SEED
 from nitro_attest import (
     Absent,
     AnyEnclave,
@@ -35,6 +34,7 @@ from nitro_attest import (
 )
 from nitro_attest.testing import ENCLAVE_MODULE_ID, NITRO_TPM_MODULE_ID, FakeChain, FakeNitro
 from properties.rules import Call, Draft
+from support.mutators.chains import NOW, SEED
 
 FAKE: Final = FakeNitro(seed=SEED, now=NOW)
 _OTHER: Final = FakeNitro(seed=SEED + b" of another", now=NOW)

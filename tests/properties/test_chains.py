@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from altered import chains, der
 from fuzz import target_chain
 from nitro_attest import PolicyError, Reason, VerificationError, verify
+from support.mutators import chains, der
 
 EXAMPLES = 1200
 YEAR_0 = der.element(0x18, b"00000101000000Z")

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from altered import cbor
-from altered.chains import NOW
 from nitro_attest import AnyEnclave, FreshNonce, NotChecked, Policy, VerificationError, verify
 from properties.grammar import FAKE, NONCE
+from support.mutators import cbor
+from support.mutators.chains import NOW
 
 WHY = "the property asks for the envelope"
 POLICY = Policy(

@@ -1,4 +1,3 @@
-
 """Print what cbor2 does on its own with input that an attestation document must not have, and what `_cbor.decode` does."""
 
 import random
@@ -11,7 +10,8 @@ from pathlib import Path
 
 import cbor2
 
-from nitro_attest import VerificationError, _cbor
+from nitro_attest import VerificationError
+from nitro_attest._core import cbor as _cbor
 
 REAL = Path(__file__).parents[3] / "tests" / "vectors" / "real"
 MUTANTS = 300_000

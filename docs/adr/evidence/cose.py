@@ -1,4 +1,3 @@
-
 """Print what pycose says to envelopes signed by a fake Nitro, beside what `verify` says, and what a check costs in each."""
 
 import time

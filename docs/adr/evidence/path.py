@@ -1,4 +1,3 @@
-
 """Print which chains the path validation of `cryptography` and of pyhanko-certvalidator accept without rules of our own."""
 
 import asyncio

@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from service import BUILD, OAEP, POLICY, PasswordService
 
 from nitro_attest.testing import FakeNitro, pcrs_of
-from pytest_nitro_attest import MakeFault
+from nitro_attest.testing.pytest_plugin import MakeFault
 
 PASSWORD = b"correct horse battery staple"
 ENCLAVE_KEY = rsa.generate_private_key(65537, 2048)

@@ -16,8 +16,8 @@ from typer.completion import (  # type: ignore[attr-defined]  # there is no othe
 )
 from typer.main import get_command
 
+from nitro_attest import PolicyError, VerificationError, read_unverified
 from nitro_attest import demo as demonstration
-from nitro_attest import read_unverified
 from nitro_attest.cli import _inspect, _policy_commands, _show_verdict, _verify_many
 from nitro_attest.cli._batch import Call, decide_file, find_documents
 from nitro_attest.cli._explain import explain_all, explain_one
@@ -26,7 +26,6 @@ from nitro_attest.cli._lines import complain
 from nitro_attest.cli._outcome import EXIT_OF, Exit, to_json
 from nitro_attest.cli._pcr_commands import app as pcr_app
 from nitro_attest.cli._terminal import console
-from nitro_attest.errors import PolicyError, VerificationError
 from nitro_attest.policy_file import read_policy
 
 PROGRAM = "nitro-attest"

@@ -16,10 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final, final
 
+from nitro_attest import Policy, PolicyError
 from nitro_attest.cli._files import STANDARD_INPUT, read_document
 from nitro_attest.cli._outcome import Exit, Outcome, decide
-from nitro_attest.errors import PolicyError
-from nitro_attest.policy import Policy
 
 MIN_FOR_PROCESSES: Final = 400  # below that, starting processes costs more than it saves
 _CHUNK: Final = 32

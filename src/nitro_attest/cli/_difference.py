@@ -8,20 +8,24 @@ difference that is only in the words.
 from dataclasses import dataclass
 from typing import final
 
-from nitro_attest.cli._words import field_rule, name_of_set, waivers
-from nitro_attest.measurements import (
-    KIND_OF_SET,
+from nitro_attest import (
     AnyEnclave,
     AnyNitroTpm,
     DebugEnclave,
     EnclaveMeasurements,
+    Equals,
+    FieldRule,
+    Freshness,
+    FreshNonce,
     Measurements,
     NitroTpmMeasurements,
     NotChecked,
+    Policy,
+    Present,
     Sha384,
-    pcr_rules,
 )
-from nitro_attest.policy import Equals, FieldRule, Freshness, FreshNonce, Policy, Present
+from nitro_attest._core.measurements import KIND_OF_SET, pcr_rules
+from nitro_attest.cli._words import field_rule, name_of_set, waivers
 
 
 @final

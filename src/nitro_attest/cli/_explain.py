@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from nitro_attest import PolicyError, Reason
+from nitro_attest._core.errors import refused
 from nitro_attest.cli._outcome import EXIT_OF
 from nitro_attest.cli._reasons import EXPLANATIONS
 from nitro_attest.cli._terminal import FAINT
-from nitro_attest.errors import PolicyError, Reason, refused
 
 
 def explain_all(console: Console) -> None:

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from nitro_attest import PolicyError
 from nitro_attest._strict_json import MAX_TEXT_BYTES
 from nitro_attest.cli._lines import safe
-from nitro_attest.errors import PolicyError
 
 MAX_DOCUMENT_FILE: Final = 65_536  # the longest document in hex digits has 40,960, plus line ends
 STANDARD_INPUT: Final = "-"

@@ -18,13 +18,18 @@ from rich.table import Column, Table
 from rich.text import Text
 from rich.tree import Tree
 
+from nitro_attest import (
+    AWS_NITRO_ROOT_G1,
+    AWS_US_GOV_NITRO_ROOT_G1,
+    DocumentKind,
+    PolicyError,
+    UnverifiedDocument,
+)
+from nitro_attest._core.document import PCR_BYTES
+from nitro_attest._core.measurements import DEBUG_PCRS
 from nitro_attest.cli._lines import at, digest_lines, safe, span
 from nitro_attest.cli._terminal import BAD, FAINT, WARN
-from nitro_attest.document import PCR_BYTES, DocumentKind, UnverifiedDocument
-from nitro_attest.errors import PolicyError
-from nitro_attest.measurements import DEBUG_PCRS
 from nitro_attest.reference_values import pcr
-from nitro_attest.roots import AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1
 
 _ZERO: Final = bytes(PCR_BYTES)
 _ONES: Final = b"\xff" * PCR_BYTES

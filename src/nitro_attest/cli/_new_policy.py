@@ -16,23 +16,25 @@ from typing import Any, Final, final
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from nitro_attest.cli._files import read_bytes, read_text
-from nitro_attest.cli._lines import safe
-from nitro_attest.errors import PolicyError
-from nitro_attest.measurements import Measurements, NotChecked, Sha384
-from nitro_attest.policy import (
+from nitro_attest import (
     Absent,
     Equals,
     FieldRule,
     Freshness,
     FreshNonce,
+    Measurements,
+    NotChecked,
     Policy,
+    PolicyError,
     Present,
+    Sha384,
     TimestampOnly,
+    TrustAnchor,
 )
+from nitro_attest.cli._files import read_bytes, read_text
+from nitro_attest.cli._lines import safe
 from nitro_attest.policy_file import NAMED_ANCHORS, read_duration
 from nitro_attest.reference_values import kms, nitro_cli, nitro_tpm, pcr
-from nitro_attest.roots import TrustAnchor
 
 _ENCLAVE_FIELDS: Final = {
     0: "pcr0_image",

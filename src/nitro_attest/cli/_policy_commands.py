@@ -10,11 +10,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from nitro_attest import PolicyError
 from nitro_attest.cli import _new_policy, _words
 from nitro_attest.cli._difference import compare, same_verdicts_other_words
 from nitro_attest.cli._lines import complain, safe
 from nitro_attest.cli._terminal import BAD, FAINT, GOOD, WARN, console
-from nitro_attest.errors import PolicyError
 from nitro_attest.policy_file import policy_to_json, policy_to_toml, read_policy
 from nitro_attest.reference_values import kms
 

@@ -7,7 +7,7 @@ parts.
 from dataclasses import dataclass
 from typing import Final, final
 
-from nitro_attest.errors import Reason
+from nitro_attest import Reason
 
 _NOT_A_DOCUMENT: Final = "Ask the sender for the document as the hardware gave it, unchanged; if it comes again, look at who sends it."
 _NEW_FORMAT: Final = "Keep the document. If hardware wrote it, AWS has changed its format: tell this project before you trust it."

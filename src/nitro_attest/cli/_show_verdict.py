@@ -11,14 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from nitro_attest import Failure, Policy, Waiver
 from nitro_attest.cli._lines import at, safe
 from nitro_attest.cli._outcome import Outcome
 from nitro_attest.cli._reasons import EXPLANATIONS
 from nitro_attest.cli._terminal import BAD, FAINT, GOOD, WARN, verdict
 from nitro_attest.cli._words import name_of_set, waivers
-from nitro_attest.errors import Failure
-from nitro_attest.policy import Policy
-from nitro_attest.result import Waiver
 
 # Step, the reasons that end it, the beginnings of the waivers that touch it, and the word for a
 # step that one touched.

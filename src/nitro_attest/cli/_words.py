@@ -9,34 +9,33 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from nitro_attest.cli._inspect import KINDS, NAMES
-from nitro_attest.cli._lines import digest_lines
-from nitro_attest.cli._terminal import BAD, FAINT, WARN
-from nitro_attest.measurements import (
-    KIND_OF_SET,
+from nitro_attest import (
+    AWS_NITRO_ROOT_G1,
+    AWS_US_GOV_NITRO_ROOT_G1,
+    Absent,
     AnyEnclave,
     AnyNitroTpm,
     DebugEnclave,
     EnclaveMeasurements,
-    Measurements,
-    NitroTpmMeasurements,
-    NotChecked,
-    Sha384,
-    pcr_rules,
-)
-from nitro_attest.policy import (
-    Absent,
     Equals,
     FieldRule,
     Freshness,
     FreshNonce,
+    Measurements,
+    NitroTpmMeasurements,
+    NotChecked,
     Policy,
     Present,
+    Sha384,
     TimestampOnly,
+    TrustAnchor,
+    Waiver,
 )
+from nitro_attest._core.measurements import KIND_OF_SET, pcr_rules
+from nitro_attest.cli._inspect import KINDS, NAMES
+from nitro_attest.cli._lines import digest_lines
+from nitro_attest.cli._terminal import BAD, FAINT, WARN
 from nitro_attest.policy_file import write_duration
-from nitro_attest.result import Waiver
-from nitro_attest.roots import AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1, TrustAnchor
 
 _ZERO_MEANS: Final = {3: "zero: no IAM role", 8: "zero: not signed", 12: "zero: no command line"}
 

@@ -10,9 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from nitro_attest import _strict_json
-from nitro_attest.errors import PolicyError
-from nitro_attest.policy import Policy
+from nitro_attest import Policy, PolicyError, _strict_json
 from nitro_attest.policy_file import _plain, _toml
 from nitro_attest.policy_file._plain import NAMED_ANCHORS, write_duration
 from nitro_attest.policy_file._reading import read_duration, read_table

@@ -8,27 +8,27 @@ from base64 import b64encode
 from datetime import timedelta
 from typing import Any, Final, assert_never
 
-from nitro_attest.measurements import (
+from nitro_attest import (
+    AWS_NITRO_ROOT_G1,
+    AWS_US_GOV_NITRO_ROOT_G1,
+    Absent,
     AnyEnclave,
     AnyNitroTpm,
     DebugEnclave,
     EnclaveMeasurements,
-    Measurements,
-    NitroTpmMeasurements,
-    NotChecked,
-    Sha384,
-)
-from nitro_attest.policy import (
-    Absent,
     Equals,
     FieldRule,
     Freshness,
     FreshNonce,
+    Measurements,
+    NitroTpmMeasurements,
+    NotChecked,
     Policy,
     Present,
+    Sha384,
     TimestampOnly,
+    TrustAnchor,
 )
-from nitro_attest.roots import AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1, TrustAnchor
 
 VERSION: Final = 1
 NAMED_ANCHORS: Final = {

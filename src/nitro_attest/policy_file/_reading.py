@@ -14,26 +14,25 @@ from typing import Any, Final, TypeVar, cast
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from nitro_attest.errors import PolicyError
-from nitro_attest.measurements import (
+from nitro_attest import (
+    Absent,
     AnyEnclave,
     AnyNitroTpm,
     DebugEnclave,
     EnclaveMeasurements,
-    Measurements,
-    NitroTpmMeasurements,
-    NotChecked,
-    Sha384,
-)
-from nitro_attest.policy import (
-    Absent,
     Equals,
     FieldRule,
     Freshness,
     FreshNonce,
+    Measurements,
+    NitroTpmMeasurements,
+    NotChecked,
     Policy,
+    PolicyError,
     Present,
+    Sha384,
     TimestampOnly,
+    TrustAnchor,
 )
 from nitro_attest.policy_file._plain import NAMED_ANCHORS
 from nitro_attest.policy_file._schema import (
@@ -50,7 +49,6 @@ from nitro_attest.policy_file._schema import (
     SetTable,
     TrustAnchorTable,
 )
-from nitro_attest.roots import TrustAnchor
 
 KeyPath = tuple[str | int, ...]
 Place = Callable[[KeyPath], str]

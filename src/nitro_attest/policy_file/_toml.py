@@ -9,8 +9,8 @@ import tomllib
 from collections.abc import Iterable
 from typing import Any, Final, cast
 
+from nitro_attest import PolicyError
 from nitro_attest._strict_json import shown
-from nitro_attest.errors import PolicyError
 
 _MAX_TRIES: Final = (
     70  # places where a key could be, more than the 64 sets that a key policy can give

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final, cast, final
 
-from nitro_attest import _strict_json
+from nitro_attest import DocumentKind, PolicyError, Sha384, _strict_json
+from nitro_attest._core.document import MAX_PCRS
 from nitro_attest._strict_json import expect_object, shown
-from nitro_attest.document import MAX_PCRS, DocumentKind
-from nitro_attest.errors import PolicyError
-from nitro_attest.measurements import Sha384
 
 PREFIX: Final = "kms:RecipientAttestation:"
 TPM_PCRS: Final = 24  # KMS has keys NitroTPMPCR0 to NitroTPMPCR23

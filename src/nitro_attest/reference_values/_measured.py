@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final, final
 
-from nitro_attest import _strict_json
-from nitro_attest.errors import PolicyError
-from nitro_attest.measurements import NotChecked, Sha384
+from nitro_attest import NotChecked, PolicyError, Sha384, _strict_json
 
 _ALGORITHMS: Final = (
     "Sha384 { ... }",

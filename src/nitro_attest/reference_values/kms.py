@@ -13,25 +13,29 @@ from itertools import product
 from math import prod
 from typing import Final, final
 
-from nitro_attest.document import DocumentKind
-from nitro_attest.errors import PolicyError
-from nitro_attest.measurements import (
-    DEBUG_PCRS,
+from nitro_attest import (
+    AWS_NITRO_ROOT_G1,
+    AWS_US_GOV_NITRO_ROOT_G1,
+    Absent,
+    DocumentKind,
     EnclaveMeasurements,
+    Equals,
+    FieldRule,
     Measurements,
     NitroTpmMeasurements,
     NotChecked,
+    Policy,
+    PolicyError,
     Sha384,
-    pcr_rules,
+    TrustAnchor,
 )
-from nitro_attest.policy import Absent, Equals, FieldRule, Policy
+from nitro_attest._core.measurements import DEBUG_PCRS, pcr_rules
 from nitro_attest.reference_values._key_policy import (
     PREFIX,
     TPM_PCRS,
     AttestationStatement,
     read_statements,
 )
-from nitro_attest.roots import AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1, TrustAnchor
 
 __all__ = ["UNNAMED", "KeyPolicyReading", "KmsStatements", "read_key_policy", "to_kms"]
 

@@ -7,7 +7,7 @@ the caller.
 
 from typing import Final
 
-from nitro_attest.measurements import EnclaveMeasurements, NotChecked, Sha384
+from nitro_attest import EnclaveMeasurements, NotChecked, Sha384
 from nitro_attest.reference_values._measured import FromBuild, choose
 from nitro_attest.reference_values._measured import read_pcrs as _read_pcrs
 

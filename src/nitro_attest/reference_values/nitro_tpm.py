@@ -7,7 +7,7 @@ given or waived by the caller.
 
 from typing import Final
 
-from nitro_attest.measurements import NitroTpmMeasurements, NotChecked, Sha384
+from nitro_attest import NitroTpmMeasurements, NotChecked, Sha384
 from nitro_attest.reference_values._measured import FromBuild, choose
 from nitro_attest.reference_values._measured import read_pcrs as _read_pcrs
 

@@ -12,8 +12,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from nitro_attest.errors import PolicyError
-from nitro_attest.measurements import Sha384
+from nitro_attest import PolicyError, Sha384
 
 __all__ = ["extend", "iam_role", "instance_id", "signing_certificate"]
 

@@ -3,7 +3,7 @@
 A seed and a time come in, documents go out that look like AWS's, good ones and ones with a known
 fault. Never: a document that verifies under a root of AWS. Every certificate here leads to a root
 named NEVER_TRUST whose key was made for one `FakeNitro`; there is no way to give it another root,
-and none of AWS's keys is known to anybody but AWS. The pytest plugin `pytest_nitro_attest` offers
+and none of AWS's keys is known to anybody but AWS. The pytest plugin `nitro_attest.testing.pytest_plugin` offers
 both as the fixtures `fake_nitro` and `nitro_fault`.
 """
 

@@ -21,10 +21,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA384
 
-from nitro_attest.errors import PolicyError
-from nitro_attest.measurements import EnclaveMeasurements, NitroTpmMeasurements, Sha384, pcr_rules
-from nitro_attest.policy import Policy
-from nitro_attest.roots import TrustAnchor
+from nitro_attest import (
+    EnclaveMeasurements,
+    NitroTpmMeasurements,
+    Policy,
+    PolicyError,
+    Sha384,
+    TrustAnchor,
+)
+from nitro_attest._core.measurements import pcr_rules
 from nitro_attest.testing._certificates import (
     LEAF_EXTENSIONS,
     ROOT_EXTENSIONS,

@@ -12,8 +12,7 @@ from typing import Any, Final, final
 
 import cbor2
 
-from nitro_attest.document import DocumentKind
-from nitro_attest.errors import Reason
+from nitro_attest import DocumentKind, Reason
 from nitro_attest.testing._certificates import FakeChain
 from nitro_attest.testing._fake import (
     ENCLAVE_MODULE_ID,

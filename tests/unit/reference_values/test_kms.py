@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from generated_policies import FAKE
 from nitro_attest import (
     AWS_US_GOV_NITRO_ROOT_G1,
     Absent,
@@ -25,6 +24,7 @@ from nitro_attest import (
     Sha384,
 )
 from nitro_attest.reference_values import kms
+from support.strategies import FAKE
 
 A, B, C = ("a1" * 48, "b2" * 48, "c3" * 48)
 KEY = "kms:RecipientAttestation:"

@@ -7,9 +7,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from unit.reference_values.iam_conditions import is_allowed, request_context
 
-from generated_policies import DIGESTS, enclave_sets, nitro_tpm_sets, policies, policies_of
 from nitro_attest import (
     EnclaveMeasurements,
     NitroTpmMeasurements,
@@ -23,6 +21,8 @@ from nitro_attest import (
 )
 from nitro_attest.reference_values import kms
 from nitro_attest.testing import FakeNitro
+from support.strategies import DIGESTS, enclave_sets, nitro_tpm_sets, policies, policies_of
+from unit.reference_values.iam_conditions import is_allowed, request_context
 
 NOW = datetime(2026, 1, 3, tzinfo=UTC)
 FAKE = FakeNitro(seed=b"KMS properties, never trust", now=NOW)

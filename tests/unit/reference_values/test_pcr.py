@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 from nitro_attest import DocumentKind, PolicyError, Sha384, read_unverified
 from nitro_attest.reference_values import pcr
 
-REAL = Path(__file__).parents[1] / "vectors" / "real"
+REAL = Path(__file__).parents[2] / "vectors" / "real"
 ENCLAVES = sorted(REAL.glob("enclave-*.cbor"))
 ROLE = "arn:aws:iam::123456789012:role/service-role/payments-host"
 INSTANCE = "i-0123456789abcdef0"

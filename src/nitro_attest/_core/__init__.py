@@ -1,0 +1,1 @@
+"""The audit scope: everything that can change a verdict, and nothing else."""

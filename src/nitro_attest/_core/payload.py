@@ -1,0 +1,179 @@
+"""Read the payload of an attestation document by AWS's field table (attestation process, 3.1, 3.2.2).
+
+Exact types and sizes, no guess for what is missing. The result is unverified: until `verify` has
+run, everything in it was written by whoever sent the document.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeVar, cast
+
+from nitro_attest._core import cbor, der
+from nitro_attest._core.document import (
+    MAX_FIELD_BYTES,
+    MAX_PCRS,
+    PCR_BYTES,
+    DocumentKind,
+    Pcrs,
+    UnverifiedDocument,
+)
+from nitro_attest._core.errors import Reason, refused
+
+MAX_CERTIFICATE_BYTES: Final = 1024  # AWS 3.1
+MIN_CABUNDLE: Final = 2  # the root and at least one CA certificate; captured documents have 4
+MAX_CABUNDLE: Final = 8  # ours: twice the captured length
+MAX_MODULE_ID: Final = 256  # ours: captured ones have 39 characters
+# 9999-12-31T23:59:59.999Z, the last that `datetime` can hold
+MAX_TIMESTAMP_MS: Final = 253_402_300_799_999
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_MODULE_ID: Final = re.compile(r"([ -~]+)-(enc|tpm)[0-9a-f]{16}")
+_T = TypeVar("_T", bound=object)
+
+_KIND_OF_MAP: Final = {"pcrs": DocumentKind.ENCLAVE, "nitrotpm_pcrs": DocumentKind.NITRO_TPM}
+_KIND_OF_SUFFIX: Final = {"enc": DocumentKind.ENCLAVE, "tpm": DocumentKind.NITRO_TPM}
+_MANDATORY: Final = ("module_id", "digest", "timestamp", "certificate", "cabundle")
+_OPTIONAL: Final = {
+    "public_key": Reason.DOCUMENT_PUBLIC_KEY,
+    "user_data": Reason.DOCUMENT_USER_DATA,
+    "nonce": Reason.DOCUMENT_NONCE,
+}
+_KNOWN: Final = frozenset({*_MANDATORY, *_KIND_OF_MAP, *_OPTIONAL})
+
+
+def read_payload(payload: bytes) -> UnverifiedDocument:
+    """Read the payload of the envelope.
+
+    Raises:
+        MalformedDocumentError: `cbor.*`, `document.*` except `document.field_unknown`, which the
+            policy decides.
+
+    """
+    fields = _read_fields(payload)
+    kind, pcrs = _read_pcrs(fields)
+    module_id, instance_id = _read_module_id(fields, kind)
+    if _typed(fields["digest"], str, "digest") != "SHA384":
+        raise refused(Reason.DOCUMENT_DIGEST, "digest", "SHA384")
+    return UnverifiedDocument(
+        kind=kind,
+        module_id=module_id,
+        instance_id=instance_id,
+        timestamp=_read_timestamp(fields),
+        pcrs=pcrs,
+        certificate=_read_certificate(
+            fields["certificate"], Reason.DOCUMENT_CERTIFICATE, "certificate"
+        ),
+        cabundle=_read_cabundle(fields),
+        public_key=_read_optional(fields, "public_key"),
+        user_data=_read_optional(fields, "user_data"),
+        nonce=_read_optional(fields, "nonce"),
+        unknown_fields=() if fields.keys() <= _KNOWN else tuple(sorted(fields.keys() - _KNOWN)),
+    )
+
+
+def _typed(value: object, kind: type[_T], subject: str) -> _T:
+    """Return `value` if its type is exactly `kind`: True is no int here."""
+    if type(value) is not kind:
+        raise refused(Reason.DOCUMENT_FIELD_TYPE, subject, kind.__name__, type(value).__name__)
+    return value
+
+
+def _read_fields(payload: bytes) -> dict[str, object]:
+    """Return the payload's map, with every mandatory field there and exactly one map of PCRs."""
+    decoded = cast("dict[object, object]", _typed(cbor.decode(payload, "payload"), dict, "payload"))
+    if not decoded.keys() <= _KNOWN:
+        for name in decoded:
+            _typed(name, str, "name of a field")
+    fields = cast("dict[str, object]", decoded)
+    for name in _MANDATORY:
+        if (
+            fields.get(name) is None
+        ):  # null counts as absent: genuine documents write absent optional fields as null
+            raise refused(Reason.DOCUMENT_FIELD_MISSING, name)
+    return fields
+
+
+def _read_pcrs(fields: dict[str, object]) -> tuple[DocumentKind, Pcrs]:
+    names = [name for name in _KIND_OF_MAP if name in fields]
+    if len(names) > 1:
+        raise refused(Reason.DOCUMENT_KIND, "pcrs and nitrotpm_pcrs", "one of them", "both")
+    if not names or fields[names[0]] is None:
+        raise refused(Reason.DOCUMENT_FIELD_MISSING, "pcrs or nitrotpm_pcrs")
+    (name,) = names
+    values = cast("dict[object, object]", _typed(fields[name], dict, name))
+    if not 1 <= len(values) <= MAX_PCRS:
+        raise refused(Reason.DOCUMENT_PCR_COUNT, name, f"1 to {MAX_PCRS}", str(len(values)))
+    for index, digest in values.items():
+        if type(index) is not int or not 0 <= index < MAX_PCRS:
+            raise refused(Reason.DOCUMENT_PCR_INDEX, name, f"0 to {MAX_PCRS - 1}")
+        if type(digest) is not bytes or len(digest) != PCR_BYTES:
+            found = len(_typed(digest, bytes, f"{name}[{index}]"))
+            raise refused(
+                Reason.DOCUMENT_PCR_LENGTH,
+                f"{name}[{index}]",
+                f"{PCR_BYTES} bytes",
+                f"{found} bytes",
+            )
+    return _KIND_OF_MAP[name], Pcrs(cast("dict[int, bytes]", values))
+
+
+def _read_module_id(fields: dict[str, object], kind: DocumentKind) -> tuple[str, str]:
+    module_id = _typed(fields["module_id"], str, "module_id")
+    found = _MODULE_ID.fullmatch(module_id) if len(module_id) <= MAX_MODULE_ID else None
+    if found is None:
+        expected = f"up to {MAX_MODULE_ID} printable ASCII characters that end in -enc or -tpm and 16 hex digits"
+        raise refused(Reason.DOCUMENT_MODULE_ID, "module_id", expected)
+    if _KIND_OF_SUFFIX[found[2]] is not kind:
+        raise refused(Reason.DOCUMENT_KIND, "module_id", kind, _KIND_OF_SUFFIX[found[2]])
+    return module_id, found[1]
+
+
+def _read_timestamp(fields: dict[str, object]) -> datetime:
+    milliseconds = _typed(fields["timestamp"], int, "timestamp")
+    if not 1 <= milliseconds <= MAX_TIMESTAMP_MS:
+        raise refused(
+            Reason.DOCUMENT_TIMESTAMP,
+            "timestamp",
+            f"1 to {MAX_TIMESTAMP_MS} ms",
+            f"{milliseconds} ms",
+        )
+    return _EPOCH + milliseconds * _MILLISECOND
+
+
+def _read_certificate(value: object, reason: Reason, field: str, index: int | None = None) -> bytes:
+    if (
+        type(value) is bytes
+        and 1 <= len(value) <= MAX_CERTIFICATE_BYTES
+        and not der.has_trailing_bytes(value)
+    ):
+        return value
+    subject = field if index is None else f"{field}[{index}]"
+    size = len(_typed(value, bytes, subject))
+    if not 1 <= size <= MAX_CERTIFICATE_BYTES:
+        raise refused(reason, subject, f"1 to {MAX_CERTIFICATE_BYTES} bytes", f"{size} bytes")
+    raise refused(reason, subject, "one certificate", "bytes after it")
+
+
+def _read_cabundle(fields: dict[str, object]) -> tuple[bytes, ...]:
+    bundle = cast("list[object]", _typed(fields["cabundle"], list, "cabundle"))
+    if not MIN_CABUNDLE <= len(bundle) <= MAX_CABUNDLE:
+        expected = f"{MIN_CABUNDLE} to {MAX_CABUNDLE} certificates"
+        raise refused(Reason.DOCUMENT_CABUNDLE, "cabundle", expected, str(len(bundle)))
+    return tuple(
+        [
+            _read_certificate(entry, Reason.DOCUMENT_CABUNDLE, "cabundle", index)
+            for index, entry in enumerate(bundle)
+        ]
+    )
+
+
+def _read_optional(fields: dict[str, object], name: str) -> bytes | None:
+    if fields.get(name) is None:
+        return None
+    value = _typed(fields[name], bytes, name)
+    if len(value) > MAX_FIELD_BYTES:
+        raise refused(
+            _OPTIONAL[name], name, f"at most {MAX_FIELD_BYTES} bytes", f"{len(value)} bytes"
+        )
+    return value

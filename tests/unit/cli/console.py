@@ -1,0 +1,120 @@
+"""Run the command line in this process, and the console examples of the documentation.
+
+`python tests/unit/cli/console.py --write` writes the outputs of the examples anew; the tests compare
+them.
+"""
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nitro_attest.cli import main
+
+ROOT = Path(__file__).parents[3]
+EXAMPLES = ROOT / "docs" / "examples"
+REAL = ROOT / "tests" / "vectors" / "real"
+PAGES = sorted((ROOT / "docs" / "guides").glob("*.md"))
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+MARK = "$ nitro-attest"
+EXIT_CODE = "$ echo $?"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Hold what a command wrote and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(*arguments: str, stdin: bytes = b"", columns: int = 80) -> Finished:
+    """Run `nitro-attest` with these arguments, without a terminal."""
+    out, err, source = (io.TextIOWrapper(io.BytesIO(start), "utf-8") for start in (b"", b"", stdin))
+    before = (sys.argv, sys.stdin, os.environ.get("COLUMNS"))
+    sys.argv, sys.stdin = ["nitro-attest", *arguments], source
+    os.environ["COLUMNS"] = str(columns)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main()
+    finally:
+        sys.argv, sys.stdin = before[0], before[1]
+        if before[2] is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = before[2]
+    texts: list[str] = []
+    for stream in (out, err):
+        stream.flush()
+        stream.seek(0)
+        texts.append(stream.read())
+    return Finished(code, *texts)
+
+
+@contextlib.contextmanager
+def example_folder() -> Generator[Path]:
+    """Make a folder with the files that the examples use, and work in it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file in EXAMPLES.iterdir():
+            shutil.copy(file, folder)
+        (folder / "real").mkdir()
+        for file in REAL.glob("*.cbor"):
+            shutil.copy(file, folder / "real")
+        with contextlib.chdir(folder):
+            yield folder
+
+
+def executed(page: str) -> str:
+    """Return a page with the outputs of its examples as they are now; the commands of a page follow one another."""
+    return BLOCK.sub(lambda found: f"```console\n{_execute(found[1])}```", page)
+
+
+def _execute(block: str) -> str:
+    """Run the commands of one block; one that is not ours stands for itself, with what the page says it prints."""
+    lines: list[str] = []
+    code = 0
+    ours = False
+    for command, output in _commands(block):
+        lines.append(command)
+        if command == EXIT_CODE:
+            lines.append(str(code))
+        elif command.startswith(MARK):
+            ours = True
+            done = run(*shlex.split(command.replace("\\\n", " "))[2:])
+            code = done.code
+            lines += [line.rstrip() for line in (done.err + done.out).splitlines()]
+        else:
+            lines += output
+    return "\n".join(lines) + "\n" if ours else block
+
+
+def _commands(block: str) -> Iterator[tuple[str, list[str]]]:
+    command, output = "", list[str]()
+    for line in block.splitlines():
+        if command.endswith("\\"):
+            command += f"\n{line}"
+        elif line.startswith("$ "):
+            if command:
+                yield command, output
+            command, output = line, []
+        else:
+            output.append(line)
+    yield command, output
+
+
+if __name__ == "__main__" and sys.argv[1:] == ["--write"]:
+    for path in PAGES:
+        text = path.read_text(encoding="utf-8")
+        with example_folder():
+            written = executed(text)
+        if written != text:
+            path.write_text(written, encoding="utf-8")

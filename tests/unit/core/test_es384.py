@@ -1,0 +1,166 @@
+"""ES384: 96 bytes, both halves in range, and a key that is exactly a P-384 key."""
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA384
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nitro_attest._core.es384 import P384_ORDER, are_in_range, is_good_signature, is_public_key
+from support import certificates as forge
+
+KEY = forge.key("NEVER_TRUST signature test")
+SPKI = forge.public(KEY)
+MESSAGE = b"message"
+FIELD = 2**384 - 2**128 - 2**96 + 2**32 - 1
+
+
+def _sign(message: bytes) -> tuple[int, int]:
+    return decode_dss_signature(KEY.sign(message, ec.ECDSA(SHA384(), deterministic_signing=True)))
+
+
+def _raw(r: int, s: int) -> bytes:
+    return r.to_bytes(48, "big") + s.to_bytes(48, "big")
+
+
+R, S = _sign(MESSAGE)
+
+
+def test_the_order_is_that_of_the_curve() -> None:
+    """The constant is the one the cryptographic library uses."""
+    assert ec.SECP384R1().group_order == P384_ORDER
+
+
+def test_a_good_signature_and_its_twin() -> None:
+    """Both (r, s) and (r, n - s) are good: low s is not demanded."""
+    assert is_good_signature(SPKI, _raw(R, S), MESSAGE)
+    assert is_good_signature(SPKI, _raw(R, P384_ORDER - S), MESSAGE)
+
+
+def test_another_message_or_key_is_bad() -> None:
+    """A signature is for one message and one key."""
+    assert not is_good_signature(SPKI, _raw(R, S), MESSAGE + b"\0")
+    assert not is_good_signature(forge.public(forge.key("NEVER_TRUST other")), _raw(R, S), MESSAGE)
+
+
+@pytest.mark.parametrize(
+    ("r", "s"),
+    [
+        (0, S),
+        (R, 0),
+        (0, 0),
+        (P384_ORDER, S),
+        (R, P384_ORDER),
+        (P384_ORDER + 1, S),
+        (2**384 - 1, 2**384 - 1),
+        (S, R),
+    ],
+)
+def test_halves_out_of_range_are_bad(r: int, s: int) -> None:
+    """Zero, n and above are refused before any arithmetic."""
+    assert not is_good_signature(SPKI, _raw(r, s), MESSAGE)
+
+
+@pytest.mark.parametrize(
+    ("r", "s", "inside"),
+    [
+        (1, 1, True),
+        (P384_ORDER - 1, P384_ORDER - 1, True),
+        (0, 1, False),
+        (1, 0, False),
+        (P384_ORDER, 1, False),
+        (1, P384_ORDER, False),
+        (-1, 1, False),
+        (1, -1, False),
+    ],
+)
+def test_the_range_is_1_to_n_minus_1(r: int, s: int, inside: bool) -> None:
+    """Both ends of FIPS 186-5's range."""
+    assert are_in_range(r, s) is inside
+
+
+@pytest.mark.parametrize("length", [0, 48, 95, 97, 192])
+def test_other_lengths_are_bad(length: int) -> None:
+    """A signature is never split but at 48 of 96 bytes."""
+    assert not is_good_signature(SPKI, (_raw(R, S) * 2)[:length], MESSAGE)
+
+
+def test_leading_zeros_are_part_of_the_encoding() -> None:
+    """A signature whose r or s is short keeps its 48 bytes and is good."""
+    found = {"r": False, "s": False}
+    for number in range(2000):
+        message = number.to_bytes(4, "big")
+        r, s = _sign(message)
+        for half, value in (("r", r), ("s", s)):
+            if value < 2**376 and not found[half]:
+                found[half] = True
+                assert is_good_signature(SPKI, _raw(r, s), message)
+        if all(found.values()):
+            return
+    pytest.fail("no short half found")
+
+
+def test_only_a_named_uncompressed_p384_key_on_the_curve_is_a_key() -> None:
+    """Prefix, length, form octet, coordinates and the curve itself are held to."""
+    point = SPKI[23:]
+    assert is_public_key(SPKI)
+    compressed = KEY.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    hybrid = bytes([6 + point[-1] % 2]) + point[1:]
+    others = [
+        b"",
+        SPKI[:-1],
+        SPKI + b"\0",
+        bytes([SPKI[0] ^ 1]) + SPKI[1:],
+        SPKI[:23] + hybrid,
+        SPKI[:23] + b"\0" + point[1:],
+        SPKI[:23] + b"\0" * 97,
+        SPKI[:-1] + bytes([SPKI[-1] ^ 1]),
+        SPKI[:24] + FIELD.to_bytes(48, "big") + point[49:],
+        SPKI[:24] + (2**384 - 1).to_bytes(48, "big") + point[49:],
+        SPKI[:24] + point[1:49] + FIELD.to_bytes(48, "big"),
+        forge.der(0x30, SPKI[2:20], forge.der(0x03, b"\0" + compressed)),
+        ec.derive_private_key(7, ec.SECP256R1())
+        .public_key()
+        .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+    ]
+    assert [is_public_key(other) for other in others] == [False] * len(others)
+
+
+# Points with a coordinate so small that it can be written a second time, with p added to it.
+X_IS_0 = (
+    0,
+    0xC306610FB0AE5A159CF45C06069F22A6C5EB3641C602D42DEA2C4B4F75550793406D80D2B91AD54F9048BD487AF1ADE1,
+)
+Y_IS_1 = (
+    0x2261B2BF605C22F2F3AEF6338719B2C486388AD5240719A5257315969EF01BA27F0A104C89704773A81FDABEE6AB5C78,
+    1,
+)
+
+
+def _key(x: int, y: int) -> bytes:
+    return SPKI[:24] + _raw(x, y)
+
+
+def test_a_point_is_written_in_one_way() -> None:
+    """Coordinates are below p: what only equals a point modulo p is no point."""
+    for x, y in (X_IS_0, Y_IS_1):
+        assert is_public_key(_key(x, y))
+    assert not is_public_key(_key(FIELD, X_IS_0[1]))
+    assert not is_public_key(_key(Y_IS_1[0], FIELD + 1))
+
+
+@given(
+    st.binary(min_size=48, max_size=48), st.binary(min_size=48, max_size=48), st.integers(0, 767)
+)
+def test_the_library_sees_the_same_points_on_the_curve(x: bytes, y: bytes, bit: int) -> None:
+    """Our equation and the loader of `cryptography` agree on good keys, on other points and on one bit changed."""
+    flipped = int.from_bytes(SPKI[24:], "big") ^ 1 << bit
+    for point in (SPKI[24:], x + y, SPKI[24:72] + y, x + SPKI[72:], flipped.to_bytes(96, "big")):
+        try:
+            ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP384R1(), b"\x04" + point)
+            loaded = True
+        except ValueError:
+            loaded = False
+        assert is_public_key(SPKI[:24] + point) is loaded
