@@ -102,7 +102,7 @@ def lint(
 
 @app.command()
 @_reports_mistakes
-def simulate(
+def simulate(  # noqa: PLR0913, PLR0917 - one argument an option
     file: File,
     operation: Annotated[
         str, typer.Option(help="Such as Decrypt or GenerateDataKey.", show_default=False)
@@ -216,28 +216,42 @@ def _refuse_pcr() -> NoReturn:
 
 
 def _print_findings(findings: tuple[kms.Finding, ...], ignored: dict[str, str]) -> None:
+    repaired: set[int] = set()
     for found in findings:
         if found.code in ignored:
             _wrapped(f"ignored {found.code}, {found.statement}: {ignored[found.code]}", "")
-            typer.echo()
-            continue
-        typer.echo(f"{found.severity} {found.code}, {_printable(str(found.statement))}")
-        _wrapped(found.why, "  ")
-        if found.repaired is None:
-            typer.echo("  No repair can be written from the policy alone.")
-        elif found.repaired:
-            typer.echo("  Repaired:")
-            for statement in found.repaired:
-                shown = json.dumps(json.loads(statement), indent=2)
-                typer.echo(textwrap.indent(shown, "    "))
         else:
-            typer.echo("  Repaired: remove the statement.")
+            typer.echo(f"{found.severity} {found.code}, {_printable(str(found.statement))}")
+            _wrapped(found.why, "  ")
+            if found.statement.index not in repaired:
+                repaired.add(found.statement.index)
+                _print_repair(found.repaired)
         typer.echo()
+    open_findings = [found for found in findings if found.code not in ignored]
     counts = [
-        f"{sum(it.severity is severity and it.code not in ignored for it in findings)} {severity}"
+        _counted(sum(found.severity is severity for found in open_findings), severity)
         for severity in kms.Severity
     ]
-    typer.echo(f"{', '.join(counts)}, {sum(it.code in ignored for it in findings)} ignored")
+    typer.echo(f"{', '.join(counts)}, {len(findings) - len(open_findings)} ignored")
+    if repaired:
+        typer.echo("A repair answers the first finding of its statement: apply it and run again.")
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _print_repair(repaired: tuple[str, ...] | None) -> None:
+    """Print statements as JSON; a digest stays on one line, to be copied."""
+    if repaired is None:
+        typer.echo("  No repair can be written from the policy alone.")
+    elif not repaired:
+        typer.echo("  Repaired: remove the statement.")
+    else:
+        typer.echo("  Repaired:")
+        for statement in repaired:
+            shown = json.dumps(json.loads(statement), indent=2)
+            typer.echo(textwrap.indent(shown, "    "))
 
 
 def _plain(findings: tuple[kms.Finding, ...], ignored: dict[str, str]) -> list[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""Findings on a key policy as a SARIF 2.1.0 log, for code scanning (OASIS, "SARIF Version 2.1.0")."""
+"""Findings on a key policy as a SARIF 2.1.0 log (OASIS, "SARIF Version 2.1.0")."""
 
 import json
 import re
@@ -73,7 +73,7 @@ def _result(
 
 
 def _uri(file: str) -> str:
-    """Return a file's name as a relative or absolute path of a URI; all but plain characters escaped."""
+    """Return a file's name as the path of a URI, all but plain characters escaped."""
     escaped = (
         character if re.fullmatch(r"[A-Za-z0-9/._~-]", character) else _percent(character)
         for character in file.replace("\\", "/")
