@@ -11,10 +11,12 @@ from unit.reference_values.broken_policies import (
     BROKEN,
     CLEAN,
     MANAGE,
+    NO_APPLICATION,
     PCR,
     PREFIX,
     ROLE,
     ROOT,
+    SECURE_BOOT_OFF,
     USE,
     ZERO,
     deny,
@@ -84,22 +86,19 @@ def test_a_repaired_policy_passes_review_and_simulation(name: str) -> None:
     for principal in (ROLE, ADMIN, ROOT):
         for operation in ("Decrypt", "GenerateDataKey"):
             assert not _allowed(document, operation, principal)
-            for kind, right in ((DocumentKind.ENCLAVE, RIGHT), (DocumentKind.NITRO_TPM, RIGHT_TPM)):
-                for index, value in right.items():
-                    wrong = {**right, index: bytes(reversed(value[:-1])) + b"\x99"}
-                    is_pinned = _allowed(document, operation, principal, right, kind)
-                    assert not (
-                        is_pinned and index in (0, 1, 2) and kind is DocumentKind.ENCLAVE
-                    ) or not _allowed(document, operation, principal, wrong, kind)
+            wrong = dict.fromkeys(range(24), b"\x99" * 48)
+            for kind in DocumentKind:
+                assert not _allowed(document, operation, principal, wrong, kind)
         for operation in ("ReEncryptFrom", "CreateGrant", "Sign"):
             assert not _allowed(document, operation, principal)
 
 
-NOT_FOR_ENCLAVES = {
-    "PCR7 with Secure Boot off",
-    "boot manager without command line",
-    "a bare separator",
-    "plain PCR4 and PCR7 for NitroTPM",
+OTHER_VALUES: dict[str, dict[int, bytes]] = {
+    "PCR7 with Secure Boot off": {**RIGHT_TPM, 7: bytes.fromhex(SECURE_BOOT_OFF)},
+    "boot manager without command line": RIGHT_TPM,
+    "a bare separator": {**RIGHT_TPM, 12: bytes(48)},
+    "plain PCR4 and PCR7 for NitroTPM": RIGHT_TPM,
+    "no application ramdisk": {**RIGHT, 2: bytes.fromhex(NO_APPLICATION)},
 }
 
 
@@ -107,11 +106,9 @@ NOT_FOR_ENCLAVES = {
 def test_a_repaired_policy_still_serves_the_right_build(name: str) -> None:
     """The enclave, or the instance, with the PCRs that the owner filled in."""
     document = repaired(BROKEN[name][0])
-    if name in NOT_FOR_ENCLAVES:
-        values = {**RIGHT_TPM, 12: bytes(48)} if name == "a bare separator" else RIGHT_TPM
-        assert _allowed(document, "Decrypt", ROLE, values, DocumentKind.NITRO_TPM)
-    else:
-        assert _allowed(document, "Decrypt", ROLE, RIGHT, DocumentKind.ENCLAVE)
+    values = OTHER_VALUES.get(name, RIGHT)
+    kind = DocumentKind.ENCLAVE if 0 in values else DocumentKind.NITRO_TPM
+    assert _allowed(document, "Decrypt", ROLE, values, kind)
 
 
 def _allowed(
@@ -273,13 +270,15 @@ def test_an_unbound_context_is_a_note() -> None:
 def test_what_cannot_be_evaluated_is_noted(condition: dict[str, Any]) -> None:
     """There is no repair: the policy may be right."""
     merged = {**condition, "StringEqualsIgnoreCase": pins(0, 1, 2)}
-    found = [it for it in kms.lint(policy(use(merged, Condition=merged))) if it.code == "undecidable"]
+    statement = {**USE, "Condition": merged}
+    found = [it for it in kms.lint(policy(statement)) if it.code == "undecidable"]
     assert [(it.severity, it.repaired) for it in found] == [(kms.Severity.NOTE, None)]
 
 
 def test_variables_are_plain_text_in_the_old_version_of_the_language() -> None:
     """2008-10-17, which is also the version of a policy that names none."""
-    statement = use({}, Condition={**USE["Condition"], "StringEquals": {"kms:EncryptionContext:a": "${b}"}})
+    bound = {"StringEquals": {"kms:EncryptionContext:a": "${b}"}}
+    statement = {**USE, "Condition": {**USE["Condition"], **bound}}
     assert kms.lint({"Statement": statement}) == ()
 
 

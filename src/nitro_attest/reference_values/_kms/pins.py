@@ -59,7 +59,7 @@ def pins_of(statement: Statement, policy: KeyPolicy) -> Pins | None:
         kinds.add(found[0])
         listed = tuple(ascii_lower(text) for text in condition.values)
         before = values.get(found[1], listed)
-        values[found[1]] = tuple(text for text in before if text in listed) or listed
+        values[found[1]] = tuple(text for text in before if text in listed) or before
     return Pins(kinds.pop(), values) if len(kinds) == 1 else None
 
 
