@@ -116,7 +116,9 @@ def one_principal(effect: str, kind: str, name: str, asked: Asked) -> Answers:
         return frozenset({name == asked.principal}) if name.endswith("amazonaws.com") else OPEN
     caller = asked.principal
     if len(name) == 12 and name.isdecimal():
-        name = ":".join(["arn", caller.split(":")[1] if ":" in caller else "", "iam", "", name, "root"])
+        name = ":".join(
+            ["arn", caller.split(":")[1] if ":" in caller else "", "iam", "", name, "root"]
+        )
     parts = name.split(":", 5)
     if len(parts) != 6:
         return OPEN
@@ -177,9 +179,7 @@ def key_type(name: str) -> str | None:
     return "string" if name == "kms:recipientattestation:imagesha384" else KNOWN.get(name)
 
 
-def condition(
-    operator: str, key: str, values: list[Any], asked: Asked, version: str
-) -> Answers:
+def condition(operator: str, key: str, values: list[Any], asked: Asked, version: str) -> Answers:
     """Evaluate one operator on one key."""
     name = "".join(c.lower() if c.isascii() else c for c in key)
     kind = key_type(name)
@@ -188,7 +188,14 @@ def condition(
     bare = bare.removesuffix("IfExists")
     negated = "Not" in bare
     bare = bare.replace("Not", "").replace("ArnEquals", "ArnLike")
-    if bare not in ("StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnLike", "Bool", "Null"):
+    if bare not in (
+        "StringEquals",
+        "StringEqualsIgnoreCase",
+        "StringLike",
+        "ArnLike",
+        "Bool",
+        "Null",
+    ):
         return OPEN
     found = asked.keys.get(name, [])
     if kind is None or found is None:

@@ -40,11 +40,26 @@ ACTIONS = ["*", "kms:*", "kms:Decrypt", "KMS:decrypt", "kms:Generate*", "kms:?ec
     "kms:De*y*",
 ]
 OPERATIONS = ["Decrypt", "Decrypt", "Decrypt", "GenerateDataKey", "CreateGrant", "Sign", "Encrypt"]
-RESOURCES = ["*", "*", "*", "*", KEY, KEY[:-2] + "*", "arn:aws:kms:*:*:key/?234abcd", "arn:aws:kms:*"]
+RESOURCES = [
+    "*",
+    "*",
+    "*",
+    "*",
+    KEY,
+    KEY[:-2] + "*",
+    "arn:aws:kms:*:*:key/?234abcd",
+    "arn:aws:kms:*",
+]
 STRINGS = ["StringEquals", "StringEqualsIgnoreCase", "StringLike"]
 NEGATED = ["StringNotEquals", "StringNotEqualsIgnoreCase", "StringNotLike"]
 ARNS = ["ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike"]
-CONTEXTS = [{}, {}, {"app": "payments"}, {"App": "pay*", "tenant": "7"}, {"app": "a", "APP": "b"}] + [
+CONTEXTS = [
+    {},
+    {},
+    {"app": "payments"},
+    {"App": "pay*", "tenant": "7"},
+    {"app": "a", "APP": "b"},
+] + [
     {"größe": "1"},
     {"tenant": "PAYMENTS"},
 ]
@@ -115,7 +130,9 @@ def modified(rng: random.Random, operator: str) -> str:
 
 def attestation(rng: random.Random) -> tuple[str, str, list[Any]]:
     """Return a condition on a PCR."""
-    name = rng.choice(["PCR0", "pcr0", "ImageSha384", "PCR8", "NitroTPMPCR4", "PCR31", "PCR32", "PCR00"])
+    name = rng.choice(
+        ["PCR0", "pcr0", "ImageSha384", "PCR8", "NitroTPMPCR4", "PCR31", "PCR32", "PCR00"]
+    )
     digests = [*DIGESTS, DIGESTS[0].upper(), "a1*", "?1" * 48, "ß", "${aws:username}"]
     operator = rng.choice([*STRINGS, *STRINGS, *NEGATED, *NEGATED, "Bool", "ArnLike"])
     return modified(rng, operator), PREFIX + name, rng.choices(digests, k=rng.randint(1, 2))
@@ -124,7 +141,9 @@ def attestation(rng: random.Random) -> tuple[str, str, list[Any]]:
 def presence(rng: random.Random) -> tuple[str, str, list[Any]]:
     """Return a Null condition."""
     keys = ["PCR0", "NitroTPMPCR7", "PCR9"]
-    key = rng.choice([*(PREFIX + name for name in keys), "kms:ViaService", "kms:EncryptionContextKeys"])
+    key = rng.choice(
+        [*(PREFIX + name for name in keys), "kms:ViaService", "kms:EncryptionContextKeys"]
+    )
     values = [rng.choice([True, "true", "false", False, "TRUE"])]
     return rng.choice(["Null", "Null", "Null", "NullIfExists"]), key, values
 
@@ -132,9 +151,11 @@ def presence(rng: random.Random) -> tuple[str, str, list[Any]]:
 def transport(rng: random.Random) -> tuple[str, str, list[Any]]:
     """Return a condition on TLS."""
     operator = modified(rng, rng.choice(["Bool", "Bool", "Bool", "StringEquals"]))
-    return operator, rng.choice(["aws:SecureTransport", "AWS:securetransport"]), [
-        rng.choice(["true", "false", True, False, "yes"])
-    ]
+    return (
+        operator,
+        rng.choice(["aws:SecureTransport", "AWS:securetransport"]),
+        [rng.choice(["true", "false", True, False, "yes"])],
+    )
 
 
 def caller(rng: random.Random) -> tuple[str, str, list[Any]]:
@@ -142,14 +163,33 @@ def caller(rng: random.Random) -> tuple[str, str, list[Any]]:
     if rng.random() < 0.3:
         operator = rng.choice([*STRINGS, *NEGATED])
         return operator, "kms:CallerAccount", [rng.choice([ACCOUNT, OTHER, "1111*", int(ACCOUNT)])]
-    patterns = [ROLE, f"arn:aws:iam::{ACCOUNT}:role/*", "arn:*:iam::*:user/adm?n", "*", "arn:aws:iam::*"]
+    patterns = [
+        ROLE,
+        f"arn:aws:iam::{ACCOUNT}:role/*",
+        "arn:*:iam::*:user/adm?n",
+        "*",
+        "arn:aws:iam::*",
+    ]
     operator = modified(rng, rng.choice([*ARNS, *ARNS, *STRINGS, *NEGATED]))
     return operator, "aws:PrincipalArn", rng.sample(patterns, rng.randint(1, 2))
 
 
 def context(rng: random.Random) -> tuple[str, str, list[Any]]:
     """Return a condition on the encryption context."""
-    texts = ["payments", "pay*", "pay${*}", "pay${?}", "p?y*", "PAYMENTS", 7, "größe", "a", "app", "tenant", "App"]
+    texts = [
+        "payments",
+        "pay*",
+        "pay${*}",
+        "pay${?}",
+        "p?y*",
+        "PAYMENTS",
+        7,
+        "größe",
+        "a",
+        "app",
+        "tenant",
+        "App",
+    ]
     values = rng.sample(texts, rng.randint(1, 2))
     operator = rng.choice([*STRINGS, *NEGATED])
     if rng.random() < 0.5:
@@ -175,7 +215,17 @@ def others(rng: random.Random) -> tuple[str, str, list[Any]]:
     )
 
 
-MAKERS = [attestation, attestation, attestation, attestation, presence, transport, caller, context, others]
+MAKERS = [
+    attestation,
+    attestation,
+    attestation,
+    attestation,
+    presence,
+    transport,
+    caller,
+    context,
+    others,
+]
 
 
 def request(rng: random.Random) -> tuple[dict[str, Any], Asked]:

@@ -244,7 +244,9 @@ def test_a_deny_for_an_account_that_leaves_nothing_is_found() -> None:
         "Principal": {"AWS": ROOT},
         "Condition": {"StringNotEquals": {PREFIX + "NitroTPMPCR4": PCR[4]}},
     }
-    found = [it for it in kms.lint(policy(use(Action="kms:Decrypt"), guard)) if it.code == "never-allows"]
+    found = [
+        it for it in kms.lint(policy(use(Action="kms:Decrypt"), guard)) if it.code == "never-allows"
+    ]
     assert [it.statement.index for it in found] == [1]
 
 

@@ -418,18 +418,40 @@ def test_a_resource_other_than_the_star_needs_the_key() -> None:
         ({"StringLike": {"kms:EncryptionContext:n": "a*b?c*d"}}, {"n": "axbcd"}, False),
         ({"StringLike": {"kms:EncryptionContext:n": "*ab*ab"}}, {"n": "ab"}, False),
         ({"StringLike": {"kms:EncryptionContext:n": "a.c"}}, {"n": "abc"}, False),
-        ({"ForAnyValue:StringEquals": {"kms:EncryptionContextKeys": "app"}}, {"app": "", "b": ""}, True),
+        (
+            {"ForAnyValue:StringEquals": {"kms:EncryptionContextKeys": "app"}},
+            {"app": "", "b": ""},
+            True,
+        ),
         ({"ForAnyValue:StringEquals": {"kms:EncryptionContextKeys": "APP"}}, {"app": ""}, False),
-        ({"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": "app"}}, {"app": "", "b": ""}, False),
-        ({"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["app", "b"]}}, {"app": "", "b": ""}, True),
-        ({"ForAllValues:StringNotEquals": {"kms:EncryptionContextKeys": "app"}}, {"app": "", "b": ""}, False),
-        ({"ForAnyValue:StringNotEquals": {"kms:EncryptionContextKeys": "app"}}, {"app": "", "b": ""}, True),
+        (
+            {"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": "app"}},
+            {"app": "", "b": ""},
+            False,
+        ),
+        (
+            {"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["app", "b"]}},
+            {"app": "", "b": ""},
+            True,
+        ),
+        (
+            {"ForAllValues:StringNotEquals": {"kms:EncryptionContextKeys": "app"}},
+            {"app": "", "b": ""},
+            False,
+        ),
+        (
+            {"ForAnyValue:StringNotEquals": {"kms:EncryptionContextKeys": "app"}},
+            {"app": "", "b": ""},
+            True,
+        ),
         ({"Null": {"kms:EncryptionContextKeys": "true"}}, {}, True),
         ({"Null": {"kms:EncryptionContextKeys": "false"}}, {"a": ""}, True),
     ],
 )
 def test_an_encryption_context(
-    condition: dict[str, Any], given: dict[str, str], allowed: bool | None  # noqa: FBT001 - a table
+    condition: dict[str, Any],
+    given: dict[str, str],
+    allowed: bool | None,  # noqa: FBT001 - a table
 ) -> None:
     """Names have no case, values have; look-alike letters are never the same as ASCII ones."""
     if allowed is None:
@@ -463,8 +485,16 @@ def test_in_the_old_version_of_the_language_there_are_no_variables() -> None:
         ({"ArnNotEquals": {"aws:PrincipalArn": ADMIN}}, {}, True),
         ({"StringEquals": {"aws:PrincipalArn": ROLE}}, {}, True),
         ({"StringEquals": {"AWS:principalARN": ROLE}}, {"principal": SESSION}, None),
-        ({"StringEquals": {"aws:PrincipalArn": ROLE}}, {"principal": SESSION, "role_arn": ROLE}, True),
-        ({"StringEquals": {"aws:PrincipalArn": SESSION}}, {"principal": SESSION, "role_arn": ROLE}, False),
+        (
+            {"StringEquals": {"aws:PrincipalArn": ROLE}},
+            {"principal": SESSION, "role_arn": ROLE},
+            True,
+        ),
+        (
+            {"StringEquals": {"aws:PrincipalArn": SESSION}},
+            {"principal": SESSION, "role_arn": ROLE},
+            False,
+        ),
         ({"StringEquals": {"kms:CallerAccount": "111122223333"}}, {}, True),
         ({"StringEquals": {"kms:CallerAccount": "444455556666"}}, {}, False),
         ({"Bool": {"aws:SecureTransport": "true"}}, {}, True),
@@ -478,12 +508,18 @@ def test_in_the_old_version_of_the_language_there_are_no_variables() -> None:
             {"via_service": "s3.us-east-1.amazonaws.com"},
             True,
         ),
-        ({"Null": {"kms:ViaService": "true"}}, {"via_service": "s3.us-east-1.amazonaws.com"}, False),
+        (
+            {"Null": {"kms:ViaService": "true"}},
+            {"via_service": "s3.us-east-1.amazonaws.com"},
+            False,
+        ),
         ({"Null": {"kms:ViaService": "true"}}, {}, True),
     ],
 )
 def test_the_other_condition_keys(
-    condition: dict[str, Any], given: dict[str, Any], allowed: bool | None  # noqa: FBT001 - a table
+    condition: dict[str, Any],
+    given: dict[str, Any],
+    allowed: bool | None,  # noqa: FBT001 - a table
 ) -> None:
     """The caller, the transport, the service that calls."""
     if allowed is None:
@@ -537,7 +573,11 @@ def test_another_account_is_told_that_it_needs_an_iam_policy_too() -> None:
         ("Decrypt", {"principal": "*"}, "principal"),
         ("Decrypt", {"principal": "arn:aws:iam::111122223333:role/*"}, "principal"),
         ("Decrypt", {"principal": ROLE + "\n"}, "principal"),
-        ("Decrypt", {"principal": "arn:aws:iam::111122223333:role/" + "p/" * 1020 + "x"}, "principal"),
+        (
+            "Decrypt",
+            {"principal": "arn:aws:iam::111122223333:role/" + "p/" * 1020 + "x"},
+            "principal",
+        ),
         ("Decrypt", {"principal": 7}, "principal"),
         ("Decrypt", {"role_arn": ROLE}, "role_arn"),
         ("Decrypt", {"principal": SESSION, "role_arn": USER}, "role_arn"),
