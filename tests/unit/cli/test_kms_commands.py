@@ -148,8 +148,9 @@ def sarif(text: str) -> dict[str, Any]:
     log = json.loads(text)
     validator = Draft202012Validator(SCHEMA, format_checker=FormatChecker())
     assert [error.message for error in validator.iter_errors(log)] == []
-    (found,) = log["runs"]
-    return found
+    found: list[dict[str, Any]] = log["runs"]
+    assert len(found) == 1
+    return found[0]
 
 
 @pytest.mark.parametrize("name", BROKEN)

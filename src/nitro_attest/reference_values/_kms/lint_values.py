@@ -316,17 +316,14 @@ def _dead(statement: Statement, pins: Pins, policy: KeyPolicy) -> Iterator[Found
             guard = guard_of(policy, operation, request)
             if not guard.covers(statement.principals):
                 return
-    for deny in policy.statements:
-        if deny.effect is Effect.DENY and any(
-            can_apply(deny, operation, requests[0], policy.variables) is True
-            for operation in operations
-        ):
-            why = (
-                f"It denies every document that {statement.name} allows: both must list "
-                "the same values."
-            )
-            yield "never-allows", deny.name, why, _let_pass(deny, pins)
-            return
+    deny = next(
+        found
+        for found in policy.statements
+        if found.effect is Effect.DENY
+        and can_apply(found, operations[0], requests[0], policy.variables) is True
+    )
+    why = f"It denies every document that {statement.name} allows: both must list the same values."
+    yield "never-allows", deny.name, why, _let_pass(deny, pins)
 
 
 def _let_pass(deny: Statement, pins: Pins) -> tuple[str, ...]:
