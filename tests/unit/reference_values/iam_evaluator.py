@@ -36,8 +36,7 @@ class Asked:
 
 def outcome(policy: dict[str, Any], asked: Asked) -> str:
     """Return "allow", "deny" or "undecided"."""
-    written = policy["Statement"]
-    statements: list[dict[str, Any]] = written if isinstance(written, list) else [written]
+    statements: list[dict[str, Any]] = listed(policy["Statement"])
     version = policy.get("Version", "2008-10-17")
     answers = [(one["Effect"], statement_applies(one, asked, version)) for one in statements]
     known = [(effect, min(found)) for effect, found in answers if len(found) == 1]
@@ -68,7 +67,8 @@ def opposite(answers: Answers) -> Answers:
 
 def listed(value: Any) -> list[Any]:
     """Return a value as a list: "the brackets are optional"."""
-    return value if isinstance(value, list) else [value]
+    found: list[Any] = value if isinstance(value, list) else [value]
+    return found
 
 
 def statement_applies(one: dict[str, Any], asked: Asked, version: str) -> Answers:

@@ -3,7 +3,7 @@
 import json
 import random
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -124,17 +124,17 @@ def _value(rng: random.Random) -> str:
 def _spoil(rng: random.Random, value: Any) -> None:
     """Put something else at a random place of a value."""
     while True:
-        keys: list[Any] = list(value) if isinstance(value, dict) else list(range(len(value)))
+        is_object = isinstance(value, dict)
+        keys: list[Any] = [*cast("dict[str, Any]", value)] if is_object else [*range(len(value))]
         if not keys:
             return
         key = rng.choice(keys)
         if isinstance(value[key], (dict, list)) and rng.random() < 0.7:
             value = value[key]
             continue
-        if isinstance(value, dict) and rng.random() < 0.4:
-            value[rng.choice(["effect", "\u017fid", "PCR0", key.upper(), key + " "])] = value.pop(
-                key
-            )
+        if is_object and rng.random() < 0.4:
+            other = rng.choice(["effect", "\u017fid", "PCR0", key.upper(), key + " "])
+            value[other] = value.pop(key)
         else:
             value[key] = json.loads(_value(rng))
         return

@@ -11,6 +11,7 @@ from itertools import islice, product
 from typing import Final
 
 from nitro_attest import DocumentKind
+from nitro_attest.reference_values._kms.any_request import AnyRequest
 from nitro_attest.reference_values._kms.conditions import Comparison, read_operator
 from nitro_attest.reference_values._kms.lint_grammar import Found
 from nitro_attest.reference_values._kms.lint_paths import can_apply, guard_of
@@ -35,7 +36,6 @@ from nitro_attest.reference_values._kms.repairs import (
 from nitro_attest.reference_values._kms.request import (
     CONTEXT,
     CONTEXT_NAMES,
-    AnyRequest,
     read_pcr_key,
 )
 
@@ -223,12 +223,13 @@ def _tpm_identity(statement: Statement, pins: Pins, shared: AbstractSet[int]) ->
 
 def _identifies(pins: Pins, index: int) -> bool:
     """Return whether no listed value of a PCR is shared by unrelated images."""
+    nothing = _SHARED_ENCLAVE_VALUES
     if pins.kind is DocumentKind.NITRO_TPM:
-        nothing = _SHARED_TPM_VALUES | (_SECURE_BOOT_OFF if index == _SECURE_BOOT else set())
-    else:
-        nothing = _SHARED_ENCLAVE_VALUES | (
-            {_EMPTY_APPLICATION} if index == _APPLICATION else set()
-        )
+        nothing = _SHARED_TPM_VALUES
+        if index == _SECURE_BOOT:
+            nothing |= _SECURE_BOOT_OFF
+    elif index == _APPLICATION:
+        nothing |= {_EMPTY_APPLICATION}
     return nothing.isdisjoint(pins.values[index])
 
 
