@@ -150,10 +150,9 @@ def appraise_measurements(policy: Policy, it: Authenticated) -> tuple[Failure, .
         reason = Reason.POLICY_PCR_ABSENT if found is None else Reason.POLICY_PCR_MISMATCH
         failures.append(Failure(reason, subject, expected.hex(), shown(found)))
     if failures and (others := len(policy.measurements) - 1):
-        found_there = f"none of {others} more sets, and none is nearer"
-        failures.append(
-            Failure(Reason.POLICY_PCR_MISMATCH, "measurements", "one matching set", found_there)
-        )
+        subject = f"{others} more set{'s' if others > 1 else ''}"
+        found_there = "as many differences or more"
+        failures.append(Failure(Reason.POLICY_PCR_MISMATCH, subject, "a match", found_there))
     return tuple(failures)
 
 

@@ -18,6 +18,7 @@ from nitro_attest.testing._fake import (
     encode_payload,
     pcrs_of,
 )
+from nitro_attest.testing._fake_nsm import FakeNsm
 from nitro_attest.testing._faults import FAULTS, Faults, FaultyDocument
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "EnvelopeTag",
     "FakeChain",
     "FakeNitro",
+    "FakeNsm",
     "Faults",
     "FaultyDocument",
     "PayloadMap",

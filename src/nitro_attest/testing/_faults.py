@@ -80,7 +80,7 @@ class Faults:
 
     def not_a_document(self) -> FaultyDocument:
         """Send text in place of a document."""
-        return FaultyDocument("not_a_document", b"no attestation document", Reason.CBOR_MALFORMED)
+        return FaultyDocument("not_a_document", b"no attestation document", Reason.COSE_STRUCTURE)
 
     def empty(self) -> FaultyDocument:
         """Send nothing."""

@@ -396,9 +396,9 @@ def test_the_nearest_set_is_reported_in_full_and_the_others_counted() -> None:
         ),
         Failure(
             Reason.POLICY_PCR_MISMATCH,
-            "measurements",
-            "one matching set",
-            "none of 3 more sets, and none is nearer",
+            "3 more sets",
+            "a match",
+            "as many differences or more",
         ),
     )
 
