@@ -103,7 +103,9 @@ def test_expired_nonces_are_expired_and_then_deleted(engine: Engine) -> None:
     store = SqlNonces(engine, ttl=TTL)
     nonce = store.issue()
     with engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE nitro_attest_nonces SET expires_at = expires_at - 1800000")
+        connection.exec_driver_sql(
+            "UPDATE nitro_attest_nonces SET expires_at = expires_at - 1800000"
+        )
     assert refusal(store, nonce) is Reason.FRESHNESS_NONCE_EXPIRED
     with engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM nitro_attest_nonces")
@@ -215,9 +217,7 @@ def test_a_promoted_standby_that_lags_redeems_nothing_of_before(server: PostgreS
                 use()
         standby.query("ALTER SYSTEM SET primary_conninfo = ''")
         standby.query("SELECT pg_reload_conf()")
-        wait_until(
-            lambda: server.query("SELECT count(*) FROM pg_stat_replication") == 0, "the cut"
-        )
+        wait_until(lambda: server.query("SELECT count(*) FROM pg_stat_replication") == 0, "the cut")
         assert _accepted(store, nonces) == MANY
         assert once.claim(b"key", 600)
         server.kill()
@@ -275,9 +275,7 @@ def test_a_read_only_database_is_unavailable(shared: PostgreSqlServer) -> None:
     engine.dispose()
 
 
-def test_async_stores_share_nonces_with_the_other(
-    shared: PostgreSqlServer, engine: Engine
-) -> None:
+def test_async_stores_share_nonces_with_the_other(shared: PostgreSqlServer, engine: Engine) -> None:
     """Issued here, redeemed there, once; with averify_once as well."""
 
     async def use() -> None:

@@ -192,7 +192,9 @@ NO_SIGNATURES: list[Callable[[bytes], bytes]] = [
 
 
 @pytest.mark.parametrize("signature", NO_SIGNATURES)
-def test_what_can_be_no_signature_is_rejected_unchecked(signature: Callable[[bytes], bytes]) -> None:
+def test_what_can_be_no_signature_is_rejected_unchecked(
+    signature: Callable[[bytes], bytes],
+) -> None:
     """Two integers in 1 .. n-1, in DER, and nothing else."""
     assert _reason(_edited(ZONAL, swap(signature=signature))) is Reason.CHAIN_SIGNATURE
 

@@ -23,7 +23,6 @@ from nitro_attest import (
     Present,
     Sha384,
 )
-from nitro_attest._core.measurements import pcr_rules
 from nitro_attest.reference_values import kms
 from support.strategies import FAKE
 
@@ -466,7 +465,7 @@ def pinned(*statements: object) -> list[dict[int, str]]:
     found = kms.read_key_policy(key_policy(*statements))
     assert any("denies documents" in remark for remark in found.remarks)
     return [
-        {index: rule.hex() for index, _, rule in pcr_rules(one) if isinstance(rule, Sha384)}
+        {index: rule.hex() for index, rule in one.pcr_rules().items() if isinstance(rule, Sha384)}
         for one in found.measurements
         if isinstance(one, (EnclaveMeasurements, NitroTpmMeasurements))
     ]
