@@ -1,7 +1,6 @@
 """Turn a `Policy` into plain tables, texts and numbers, in the order in which a reviewer reads them.
 
-A `Policy` comes in, a dictionary goes out that both writers write. Never: a value that reads back
-as another one.
+Both writers write these tables; what they write reads back as an equal policy.
 """
 
 from base64 import b64encode
@@ -116,7 +115,7 @@ def _set(measurements: Measurements) -> dict[str, Any]:
 
 
 def _pcrs(measurements: EnclaveMeasurements | NitroTpmMeasurements) -> dict[str, Any]:
-    """Write a set field by field; `other_pcrs` keeps its order and is left out when it is empty."""
+    """Write a set field by field; `other_pcrs` keeps its order; if it is empty, the file does not have it."""
     values: dict[str, Any] = {"label": measurements.label}
     for name in measurements.__dataclass_fields__:
         if name not in {"label", "other_pcrs"}:
