@@ -48,6 +48,8 @@ from nitro_attest._core.measurements import (
     NitroTpmMeasurements,
     NotChecked,
     Sha384,
+    Waiver,
+    meaning_of,
 )
 from nitro_attest._core.policy import (
     Absent,
@@ -59,7 +61,7 @@ from nitro_attest._core.policy import (
     Present,
     TimestampOnly,
 )
-from nitro_attest._core.result import AttestationResult, Waiver
+from nitro_attest._core.result import AttestationResult
 from nitro_attest._core.verification import read_unverified, verify
 
 __version__ = "0.1.0"  # as in pyproject.toml; a test holds the two equal
@@ -101,6 +103,7 @@ __all__ = [
     "UnverifiedDocument",
     "VerificationError",
     "Waiver",
+    "meaning_of",
     "read_unverified",
     "signature_backend",
     "use_signature_backend",

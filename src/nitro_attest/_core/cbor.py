@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 
 import cbor2
 
-from nitro_attest._core.errors import Reason, refused
+from nitro_attest._core.errors import Reason, rejected
 
 # levels that hold something; a payload needs 2 (map > PCR map), an envelope 1; the rest is slack
 MAX_DEPTH: Final = 4
@@ -50,12 +50,12 @@ def decode(data: bytes, subject: str) -> object:
     try:
         item: object = decoder.decode()
     except cbor2.CBORDecodeError as exc:
-        raise refused(_why_not_decoded(data, exc), subject) from exc
+        raise rejected(_why_not_decoded(data, exc), subject) from exc
     try:
         decoder.read(1)
     except cbor2.CBORDecodeEOF:
         return item
-    raise refused(Reason.CBOR_MALFORMED, f"{subject}: trailing bytes")
+    raise rejected(Reason.CBOR_MALFORMED, f"{subject}: trailing bytes")
 
 
 def _why_not_decoded(data: bytes, exc: cbor2.CBORDecodeError) -> Reason:

@@ -11,7 +11,7 @@ an envelope that is already refused is decoded, to say what is wrong with it.
 from typing import Final, NamedTuple, NoReturn, cast, final
 
 from nitro_attest._core import cbor, es384
-from nitro_attest._core.errors import Reason, refused
+from nitro_attest._core.errors import Reason, rejected
 
 MAX_DOCUMENT_BYTES: Final = (
     20_480  # a payload of 16,384 bytes and its envelope need 16,493; the rest is slack
@@ -55,7 +55,7 @@ def read_envelope(doc: bytes) -> Envelope:
 
     """
     if len(doc) > MAX_DOCUMENT_BYTES:
-        raise refused(Reason.COSE_TOO_LARGE, "document", f"at most {MAX_DOCUMENT_BYTES} bytes")
+        raise rejected(Reason.COSE_TOO_LARGE, "document", f"at most {MAX_DOCUMENT_BYTES} bytes")
     sign1 = doc.removeprefix(_TAG_18)
     head = _HEAD_BYTES.get(sign1[len(_BEFORE_PAYLOAD) : len(_BEFORE_PAYLOAD) + 1], 1)
     signature_at = len(sign1) - es384.SIGNATURE_BYTES
@@ -70,35 +70,35 @@ def _refuse(sign1: bytes) -> NoReturn:
     """Say what is wrong with an envelope that is not in the one encoding."""
     protected, unprotected, payload, signature = _decode_items(sign1)
     if type(protected) is not bytes or protected != _PROTECTED_HEADER:
-        raise refused(Reason.COSE_PROTECTED_HEADER, "protected header", _PROTECTED_HEADER.hex())
+        raise rejected(Reason.COSE_PROTECTED_HEADER, "protected header", _PROTECTED_HEADER.hex())
     if type(unprotected) is not dict or unprotected:
-        raise refused(Reason.COSE_UNPROTECTED_HEADER, "unprotected header", "an empty map")
+        raise rejected(Reason.COSE_UNPROTECTED_HEADER, "unprotected header", "an empty map")
     if type(payload) is not bytes or not 1 <= len(payload) <= MAX_PAYLOAD_BYTES:
-        raise refused(
+        raise rejected(
             Reason.COSE_PAYLOAD, "payload", f"a byte string of 1 to {MAX_PAYLOAD_BYTES} bytes"
         )
     if type(signature) is not bytes:
-        raise refused(Reason.COSE_STRUCTURE, "signature", "a byte string")
+        raise rejected(Reason.COSE_STRUCTURE, "signature", "a byte string")
     if len(signature) != es384.SIGNATURE_BYTES:
         expected = f"{es384.SIGNATURE_BYTES} bytes"
-        raise refused(
+        raise rejected(
             Reason.COSE_SIGNATURE_LENGTH, "signature", expected, f"{len(signature)} bytes"
         )
     before_unprotected = _BEFORE_PAYLOAD.removesuffix(_EMPTY_MAP)
     if sign1.startswith(before_unprotected) and not sign1.startswith(_BEFORE_PAYLOAD):
-        raise refused(
+        raise rejected(
             Reason.COSE_UNPROTECTED_HEADER, "unprotected header", "an empty map of definite length"
         )
-    raise refused(Reason.COSE_STRUCTURE, "envelope", "the shortest definite-length encoding")
+    raise rejected(Reason.COSE_STRUCTURE, "envelope", "the shortest definite-length encoding")
 
 
 def _decode_items(sign1: bytes) -> list[object]:
     decoded = cbor.decode(sign1, "envelope")
     if type(decoded) is not list:
-        raise refused(Reason.COSE_STRUCTURE, "envelope", "an array")
+        raise rejected(Reason.COSE_STRUCTURE, "envelope", "an array")
     items = cast("list[object]", decoded)
     if len(items) != _SIGN1_ITEMS:
-        raise refused(
+        raise rejected(
             Reason.COSE_STRUCTURE, "envelope", f"{_SIGN1_ITEMS} items", f"{len(items)} items"
         )
     return items
@@ -128,4 +128,4 @@ def check_signature(envelope: Envelope, spki: bytes) -> None:
     """
     message = _SIGNED_BEFORE_PAYLOAD + _byte_string(envelope.payload)
     if not es384.is_good_signature(spki, envelope.signature, message):
-        raise refused(Reason.SIGNATURE_INVALID, "signature of the document")
+        raise rejected(Reason.SIGNATURE_INVALID, "signature of the document")

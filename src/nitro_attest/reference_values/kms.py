@@ -29,7 +29,7 @@ from nitro_attest import (
     Sha384,
     TrustAnchor,
 )
-from nitro_attest._core.measurements import DEBUG_PCRS, pcr_rules
+from nitro_attest._core.measurements import DEBUG_PCRS
 from nitro_attest.reference_values._key_policy import (
     PREFIX,
     TPM_PCRS,
@@ -131,9 +131,9 @@ def to_kms(policy: Policy) -> KmsStatements:
             (_sid(measurements.label, index, statements, remarks), _conditions(measurements, field))
         )
         remarks.extend(
-            f'{measurements.label}: {name} is not checked; the reason "{rule.because}" has no place in a key policy.'
-            for _, name, rule in pcr_rules(measurements)
-            if isinstance(rule, NotChecked) and rule.because != UNNAMED
+            f'{measurements.label}: {waiver.subject} is not checked; the reason "{waiver.because}" has no place in a key policy.'
+            for waiver in measurements.waivers()
+            if waiver.because != UNNAMED
         )
         if _lets_debug_pass_in_kms(measurements):
             remarks.append(_DEBUG_REMARK.format(label=measurements.label))
@@ -190,7 +190,7 @@ def _make_set(
 
 
 def _lets_debug_pass_in_kms(measurements: EnclaveMeasurements | NitroTpmMeasurements) -> bool:
-    pinned = {index for index, _, rule in pcr_rules(measurements) if isinstance(rule, Sha384)}
+    pinned = {index for index, rule in measurements.pcr_rules().items() if isinstance(rule, Sha384)}
     return isinstance(measurements, EnclaveMeasurements) and pinned.isdisjoint(DEBUG_PCRS)
 
 
@@ -202,7 +202,7 @@ def _conditions(
     )
     pinned = sorted(
         (index, rule.hex())
-        for index, _, rule in pcr_rules(measurements)
+        for index, rule in measurements.pcr_rules().items()
         if isinstance(rule, Sha384)
     )
     if isinstance(measurements, NitroTpmMeasurements) and pinned[-1][0] >= TPM_PCRS:

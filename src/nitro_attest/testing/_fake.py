@@ -29,7 +29,6 @@ from nitro_attest import (
     Sha384,
     TrustAnchor,
 )
-from nitro_attest._core.measurements import pcr_rules
 from nitro_attest.testing._certificates import (
     LEAF_EXTENSIONS,
     ROOT_EXTENSIONS,
@@ -276,7 +275,9 @@ def encode_payload(payload: Mapping[str, object], payload_map: PayloadMap) -> by
 def pcrs_of(measurements: EnclaveMeasurements | NitroTpmMeasurements) -> dict[int, bytes]:
     """Return the PCRs that a set pins, to be given to a document that shall match it."""
     return {
-        index: rule.value for index, _, rule in pcr_rules(measurements) if isinstance(rule, Sha384)
+        index: rule.value
+        for index, rule in measurements.pcr_rules().items()
+        if isinstance(rule, Sha384)
     }
 
 
