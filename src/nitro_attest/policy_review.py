@@ -34,6 +34,7 @@ from nitro_attest import (
     Waiver,
     meaning_of,
 )
+from nitro_attest._duration import write_duration
 
 __all__ = [
     "KIND_NAMES",
@@ -137,7 +138,7 @@ def describe(policy: Policy) -> PolicyDescription:
         kind=KIND_NAMES[sets[0].kind],
         demands=(
             Demand(
-                f"its certificates lead to {anchor_in_words(policy.trust_anchor)}",
+                f"its certificate chain begins with {anchor_in_words(policy.trust_anchor)}, SHA-256",
                 policy.trust_anchor.sha256,
             ),
             Demand(_freshness(policy.freshness)),
@@ -188,7 +189,7 @@ def remarks(policy: Policy) -> tuple[str, ...]:
             "freshness: without a nonce, a document can be replayed until max_age has passed."
         )
     if policy.freshness.max_age > _USUAL_AGE:
-        found.append(f"freshness: a max_age of {policy.freshness.max_age} is longer than usual.")
+        found.append(f"freshness: a max_age of {write_duration(policy.freshness.max_age)} is longer than usual.")
     for measurements in policy.measurements:
         name = name_of_set(measurements)
         found += [f"{name}: {text}" for text in _remarks_of_set(measurements)]
@@ -220,9 +221,7 @@ def _remarks_of_enclave(measurements: EnclaveMeasurements) -> list[str]:
             "PCR8 alone trusts a signing key: every image ever signed with it matches, old ones too."
         )
     if not {3, 4} & pinned.keys():
-        found.append(
-            "PCR3 and PCR4 are not checked: the enclave may run in anybody's AWS account."
-        )
+        found.append("PCR3 and PCR4 are not checked: the enclave may run in anybody's AWS account.")
     return found
 
 
@@ -256,12 +255,13 @@ def _pcrs(measurements: Measurements) -> tuple[PcrDescription, ...]:
 
 
 def _freshness(rule: Freshness) -> str:
-    window = f"made at most {rule.max_age} ago, and by a clock at most {rule.max_clock_skew} ahead"
+    age, skew = write_duration(rule.max_age), write_duration(rule.max_clock_skew)
+    window = f"it is at most {age} old (clocks may differ by {skew})"
     match rule:
         case FreshNonce():
-            return f"it carries the nonce that was issued, was {window}"
+            return f"{window} and carries the nonce that was issued"
         case TimestampOnly():
-            return f"it was {window}; no nonce is demanded"
+            return f"{window}; no nonce is demanded"
     assert_never(rule)
 
 
@@ -353,10 +353,11 @@ def _compare_freshness(old: Freshness, new: Freshness) -> Difference:
         ("max_age", old.max_age, new.max_age),
         ("max_clock_skew", old.max_clock_skew, new.max_clock_skew),
     ):
+        change = f"{name} is {write_duration(after)}; before, it was {write_duration(before)}"
         if after < before:
-            stricter.append(f"{name} is {after}; before, it was {before}")
+            stricter.append(change)
         if after > before:
-            looser.append(f"{name} is {after}; before, it was {before}")
+            looser.append(change)
     return Difference("freshness", tuple(stricter), tuple(looser))
 
 
@@ -392,7 +393,7 @@ def _covers_set(wide: Measurements, narrow: Measurements) -> bool:
             return True
         case (DebugEnclave(), _) | (_, DebugEnclave()):
             return False
-        case (AnyEnclave() | AnyNitroTpm()), _:
+        case ((AnyEnclave() | AnyNitroTpm()), _):
             return True
         case _, (AnyEnclave() | AnyNitroTpm()):
             return False

@@ -111,7 +111,9 @@ def _files_of(name: str) -> list[Source]:
     else:
         return [Source(name)]
     # "-" would be the standard input; os.scandir and glob leave such a name as it is
-    return [Source(f".{os.sep}{path}" if path == STANDARD_INPUT else path) for path in sorted(paths)]
+    return [
+        Source(f".{os.sep}{path}" if path == STANDARD_INPUT else path) for path in sorted(paths)
+    ]
 
 
 def decide(source: Source, call: Call) -> Outcome:

@@ -151,7 +151,8 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
         "A certificate has an extension that AWS does not use, or lacks one that it does.", _FORGED
     ),
     Reason.CHAIN_SUBJECT: Explanation(
-        "The leaf certificate was issued for a different module_id, or the last CA certificate for a different instance, or a subject is empty.", _FORGED
+        "The leaf certificate was issued for a different module_id, or the last CA certificate for a different instance, or a subject is empty.",
+        _FORGED,
     ),
     Reason.CHAIN_NOT_YET_VALID: Explanation(
         "A certificate is not valid yet at the time of the check, even with the policy's max_clock_skew.",
@@ -185,9 +186,7 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
     Reason.FRESHNESS_NONCE_USED: Explanation(
         "The nonce was redeemed before: the document is replayed, or was sent twice.", _ASK_AGAIN
     ),
-    Reason.FRESHNESS_NONCE_EXPIRED: Explanation(
-        "The nonce was issued too long ago.", _ASK_AGAIN
-    ),
+    Reason.FRESHNESS_NONCE_EXPIRED: Explanation("The nonce was issued too long ago.", _ASK_AGAIN),
     Reason.FRESHNESS_TOO_OLD: Explanation(
         "The document was made longer ago than the policy allows.", _ASK_AGAIN
     ),

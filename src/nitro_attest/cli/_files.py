@@ -122,7 +122,9 @@ def read_certificate(name: str, option: str) -> bytes:
         found = []
     if len(found) != 1:
         count = len(found) or "none"
-        raise PolicyError(option, f"expected a file with one certificate, PEM or DER; found {count}")
+        raise PolicyError(
+            option, f"expected a file with one certificate, PEM or DER; found {count}"
+        )
     return found[0].public_bytes(Encoding.DER)
 
 

@@ -5,11 +5,13 @@ verdict names the trust anchor it was given under.
 """
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 import typer
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.text import Text
 
@@ -35,7 +37,6 @@ from nitro_attest.cli._terminal import (
     Digits,
     Page,
     Row,
-    error_console,
     verdict,
 )
 from nitro_attest.policy_review import anchor_in_words, name_of_set
@@ -43,15 +44,15 @@ from nitro_attest.policy_review import anchor_in_words, name_of_set
 # Step, the reasons that end it, the beginnings of the waivers that touch it, and the word for a
 # step that one touched.
 _STEPS: Final = (
-    ("document", ("cose.", "cbor.", "document."), ("unknown_fields",), "passed, in part unchecked"),
+    ("document", ("cose.", "cbor.", "document."), ("unknown_fields",), "partly checked"),
     ("certificates", ("chain.",), (), ""),
     ("signature", ("signature.",), (), ""),
-    ("freshness", ("freshness.",), ("freshness",), "passed, in part unchecked"),
+    ("freshness", ("freshness.",), ("freshness",), "partly checked"),
     (
         "measurements",
         ("policy.debug", "policy.pcr"),
         ("measurements", "pcr"),
-        "passed, in part unchecked",
+        "partly checked",
     ),
     ("public key", ("policy.public_key",), ("public_key",), "not checked"),
     ("user data", ("policy.user_data",), ("user_data",), "not checked"),
@@ -144,8 +145,7 @@ def _word(outcome: Outcome) -> str:
 
 def _with_progress(found: Iterable[Outcome], total: int) -> Iterator[Outcome]:
     """Draw a bar on the standard error while the outcomes come in, if that is a terminal."""
-    terminal = error_console()
-    if not terminal.is_terminal:
+    if sys.stderr is None or not sys.stderr.isatty():
         yield from found
         return
     with Progress(
@@ -153,7 +153,7 @@ def _with_progress(found: Iterable[Outcome], total: int) -> Iterator[Outcome]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=terminal,
+        console=Console(stderr=True),
         transient=True,
     ) as bar:
         yield from bar.track(found, total=total)

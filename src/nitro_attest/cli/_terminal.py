@@ -22,7 +22,7 @@ WARN: Final = "yellow"
 FAINT: Final = "dim"
 
 _ROWS_OF_DIGITS: Final = (32, 24, 16)  # a SHA-384 digest has 96: three, four or six rows
-_MIN_TEXT: Final = 24  # columns; where less remains, a text goes below its label
+_MIN_TEXT: Final = 16  # columns; where less remains, a value goes below its labels
 _GAP: Final = "  "
 
 
@@ -44,9 +44,9 @@ class Page:
     """Where a command writes its results."""
 
     def __init__(self, console: Console) -> None:
-        """Write to `console`, which decides whether it is a terminal and how wide."""
+        """Write to `console`, which knows how wide its terminal is and whether colour is wanted."""
         self._console = console
-        self.is_terminal = console.is_terminal
+        self.is_terminal = console.file.isatty()  # FORCE_COLOR asks for colour, not for wrapping
         self.width = max(MIN_WIDTH, min(console.width, MAX_WIDTH))
         self.has_blocks = console.encoding.lower().startswith("utf")
 
@@ -79,13 +79,14 @@ class Page:
             max(cell_len(row[place].plain) for row in labels) for place in range(len(labels[0]))
         ]
         left = indent + sum(widths) + len(_GAP) * len(widths)
+        needed = max(_needed(parts) for _, parts in rows)
         for row, (_, parts) in zip(labels, rows, strict=True):
             head = Text(" " * indent)
             for label, width in zip(row, widths, strict=True):
                 head.append_text(label).append(" " * (width - cell_len(label.plain)) + _GAP)
             if not self.is_terminal:
                 self._put(head.append_text(Text(_GAP).join(map(_text, parts))))
-            elif self.width - left >= _needed(parts):
+            elif self.width - left >= needed:
                 self._beside(head, parts, left)
             else:
                 self.line(Text(_GAP).join(label for label in row if label.plain), indent=indent)
@@ -124,11 +125,6 @@ class Page:
 def page() -> Page:
     """Return the page for results."""
     return Page(Console(highlight=False, markup=False, emoji=False))
-
-
-def error_console() -> Console:
-    """Return the console for progress, on the standard error."""
-    return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def verdict(word: str, style: str) -> Text:

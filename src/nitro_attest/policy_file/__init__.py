@@ -11,12 +11,13 @@ from typing import Any, Final
 
 from nitro_attest import MissingExtraError, Policy, PolicyError, _strict_json
 from nitro_attest._bounded_file import read_file
+from nitro_attest._duration import write_duration
 from nitro_attest._text import printable
 from nitro_attest.policy_file import _plain, _toml
-from nitro_attest.policy_file._plain import NAMED_ANCHORS, write_duration
+from nitro_attest.policy_file._plain import NAMED_ANCHORS
 
 try:
-    from nitro_attest.policy_file._reading import read_duration, read_table
+    from nitro_attest.policy_file._reading import in_words_of_files, read_duration, read_table
     from nitro_attest.policy_file._schema import PolicyTable
 except ModuleNotFoundError as missing:
     if (missing.name or "").partition(".")[0] not in {"pydantic", "pydantic_core"}:
@@ -25,6 +26,7 @@ except ModuleNotFoundError as missing:
 
 __all__ = [
     "NAMED_ANCHORS",
+    "in_words_of_files",
     "json_schema",
     "policy_from_json",
     "policy_from_toml",

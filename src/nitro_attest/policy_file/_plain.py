@@ -4,7 +4,6 @@ Both writers write these tables; what they write reads back as an equal policy.
 """
 
 from base64 import b64encode
-from datetime import timedelta
 from typing import Any, Final, assert_never
 
 from nitro_attest import (
@@ -28,6 +27,7 @@ from nitro_attest import (
     TimestampOnly,
     TrustAnchor,
 )
+from nitro_attest._duration import write_duration
 
 VERSION: Final = 1
 NAMED_ANCHORS: Final = {
@@ -47,17 +47,6 @@ def to_table(policy: Policy) -> dict[str, Any]:
         "freshness": _freshness(policy.freshness),
         "measurements": [_set(measurements) for measurements in policy.measurements],
     }
-
-
-def write_duration(value: timedelta) -> str:
-    """Write a time span as a policy file has it: days, hours, minutes and seconds, those that are not zero."""
-    minutes, seconds = divmod(value.seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [(value.days, "d"), (hours, "h"), (minutes, "m")]
-    text = "".join(f"{number}{unit}" for number, unit in parts if number)
-    if value.microseconds:
-        return text + f"{seconds}.{value.microseconds:06}".rstrip("0") + "s"
-    return text + f"{seconds}s" if seconds or not text else text
 
 
 def _anchor(anchor: TrustAnchor) -> str | dict[str, str]:
