@@ -80,16 +80,15 @@ def _typed(value: object, kind: type[_T], subject: str) -> _T:
 
 
 def _read_fields(payload: bytes) -> dict[str, object]:
-    """Return the payload's map, with every mandatory field there and exactly one map of PCRs."""
-    decoded = cast("dict[object, object]", _typed(cbor.decode(payload, "payload"), dict, "payload"))
-    if not decoded.keys() <= _KNOWN:
-        for name in decoded:
-            _typed(name, str, "name of a field")
-    fields = cast("dict[str, object]", decoded)
+    """Return the payload's map, with every mandatory field present."""
+    fields: dict[str, object] = {}
+    for name, value in cbor.decode_map(payload, "payload"):
+        text = _typed(name, str, "name of a field")  # V-32
+        if text in fields:  # V-22
+            raise rejected(Reason.CBOR_DUPLICATE_KEY, "payload")
+        fields[text] = value
     for name in _MANDATORY:
-        if (
-            fields.get(name) is None
-        ):  # null counts as absent: genuine documents write absent optional fields as null
+        if fields.get(name) is None:  # V-33; null is absent
             raise rejected(Reason.DOCUMENT_FIELD_MISSING, name)
     return fields
 
