@@ -4,6 +4,7 @@ Both writers write these tables; what they write reads back as an equal policy.
 """
 
 from base64 import b64encode
+from dataclasses import fields
 from typing import Any, Final, assert_never
 
 from nitro_attest import (
@@ -106,9 +107,9 @@ def _set(measurements: Measurements) -> dict[str, Any]:
 def _pcrs(measurements: EnclaveMeasurements | NitroTpmMeasurements) -> dict[str, Any]:
     """Write a set field by field; `other_pcrs` keeps its order; if it is empty, the file does not have it."""
     values: dict[str, Any] = {"label": measurements.label}
-    for name in measurements.__dataclass_fields__:
-        if name not in {"label", "other_pcrs"}:
-            values[name] = _rule(getattr(measurements, name))
+    for field in fields(measurements):
+        if field.name not in {"label", "other_pcrs"}:
+            values[field.name] = _rule(getattr(measurements, field.name))
     if measurements.other_pcrs:
         values["other_pcrs"] = {str(index): value.hex() for index, value in measurements.other_pcrs}
     return values

@@ -70,6 +70,7 @@ _WORD_OF_FILE: Final = {
     "Absent": '"absent"',
     "Sha384": "96 hex digits",
     "a timedelta": "a duration",
+    "a tuple": "a list",
 }
 _PYTHON_NAME: Final = re.compile(rf"\b(?:{'|'.join(_WORD_OF_FILE)})\b")
 
@@ -114,9 +115,9 @@ def _at(place: Place, path: KeyPath, make: Callable[[_A], _T], written: _A) -> _
     try:
         return make(written)
     except PolicyError as exc:
-        key = exc.field.rpartition(".")[2]
+        key, *index = exc.field.rpartition(".")[2].rstrip("]").split("[")
         if isinstance(written, BaseModel) and key in type(written).model_fields:
-            path = (*path, key)
+            path = (*path, key, *index)
         raise PolicyError(place(path), in_words_of_files(exc.problem)) from None
 
 
@@ -236,9 +237,9 @@ def _problem(error: ErrorDetails) -> str:
         case "string_pattern_mismatch":
             return EXPECTED[error["ctx"]["pattern"]] if "ctx" in error else error["msg"]
         case _:
+            message, _, _ = error["msg"].partition(" or instance of ")
             return (
-                error["msg"]
-                .replace("Input should be", "expected")
+                message.replace("Input should be", "expected")
                 .replace("dictionary", "table")
                 .replace("string", "text")
             )
