@@ -189,7 +189,9 @@ def remarks(policy: Policy) -> tuple[str, ...]:
             "freshness: without a nonce, a document can be replayed until max_age has passed."
         )
     if policy.freshness.max_age > _USUAL_AGE:
-        found.append(f"freshness: a max_age of {write_duration(policy.freshness.max_age)} is longer than usual.")
+        found.append(
+            f"freshness: a max_age of {write_duration(policy.freshness.max_age)} is longer than usual."
+        )
     for measurements in policy.measurements:
         name = name_of_set(measurements)
         found += [f"{name}: {text}" for text in _remarks_of_set(measurements)]

@@ -124,16 +124,15 @@ def witness(narrow: Measurements) -> bytes:
     if isinstance(narrow, DebugEnclave):
         pcrs |= dict.fromkeys((0, 1, 2), bytes(48))
     pcrs |= {
-        index: rule.value
-        for index, rule in narrow.pcr_rules().items()
-        if isinstance(rule, Sha384)
+        index: rule.value for index, rule in narrow.pcr_rules().items() if isinstance(rule, Sha384)
     }
     return document(narrow.kind, pcrs)
 
 
 @NOT_TIMED
 @given(
-    st.tuples(any_enclave_sets, any_enclave_sets) | st.tuples(any_nitro_tpm_sets, any_nitro_tpm_sets)
+    st.tuples(any_enclave_sets, any_enclave_sets)
+    | st.tuples(any_nitro_tpm_sets, any_nitro_tpm_sets)
 )
 def test_a_set_that_is_not_covered_has_a_document_that_shows_it(
     pair: tuple[Measurements, Measurements],
@@ -242,7 +241,12 @@ def test_the_pcrs_that_changed_are_named() -> None:
     found = difference("measurements", POLICY, with_sets(changed))
     assert "PCR0, PCR16 changed" in found.stricter[0]
     renamed = replace(ENCLAVE, label="another name")
-    assert "changed" not in difference("measurements", POLICY, with_sets(replace(renamed, pcr0_image=ONE))).stricter[0]
+    assert (
+        "changed"
+        not in difference(
+            "measurements", POLICY, with_sets(replace(renamed, pcr0_image=ONE))
+        ).stricter[0]
+    )
     assert difference("measurements", POLICY, with_sets(renamed)) == Difference("measurements")
     assert not same_words(POLICY, with_sets(renamed))
     assert not same_words(POLICY, replace(POLICY, user_data=NotChecked("another reason")))
@@ -259,9 +263,9 @@ def test_a_description_has_every_waiver_rule_and_set(policy: Policy) -> None:
     assert found.waivers == policy.waivers()
     assert found.digest == policy.digest()
     assert found.demands[0].digits == policy.trust_anchor.sha256
-    assert [
-        [(pcr.index, pcr.rule) for pcr in described.pcrs] for described in found.sets
-    ] == [list(measurements.pcr_rules().items()) for measurements in policy.measurements]
+    assert [[(pcr.index, pcr.rule) for pcr in described.pcrs] for described in found.sets] == [
+        list(measurements.pcr_rules().items()) for measurements in policy.measurements
+    ]
 
 
 def test_pcr_names_are_those_of_the_fields() -> None:
@@ -308,7 +312,9 @@ def test_freshness_and_unknown_fields_in_words() -> None:
 
 def test_the_anchor_is_named_and_one_that_is_not_of_aws_loudly() -> None:
     """In capitals."""
-    assert policy_review.anchor_in_words(AWS_NITRO_ROOT_G1) == "the root of AWS (commercial regions)"
+    assert (
+        policy_review.anchor_in_words(AWS_NITRO_ROOT_G1) == "the root of AWS (commercial regions)"
+    )
     assert "GovCloud" in policy_review.anchor_in_words(AWS_US_GOV_NITRO_ROOT_G1)
     assert policy_review.anchor_in_words(FAKE.trust_anchor).endswith("NOT A ROOT OF AWS")
 

@@ -53,9 +53,6 @@ _RULES: Final = ("public_key", "user_data", "unknown_fields")
 # The option that a value came from, by the last part of the name that an error gives it.
 _OPTION_OF: Final = {
     "label": "--label",
-    "arn": "--role",
-    "instance": "--instance",
-    "certificate": "--certificate",
     "max_age": "--max-age",
     "max_clock_skew": "--max-clock-skew",
     "public_key": "--public-key",

@@ -111,8 +111,13 @@ def show_many(sources: list[Source], call: Call, page: Page) -> Exit:
         page.rows(
             [
                 (
-                    (Text(_word(it), style=BAD if it.exit_code else GOOD), reasons_of(it)),
-                    (printable(it.name),),
+                    (
+                        Text(_word(it), style=BAD if it.exit_code else GOOD),
+                        reasons_of(it) if it.problem is None else "",
+                    ),
+                    (printable(it.name),)
+                    if it.problem is None
+                    else (printable(it.name), it.problem),
                 )
                 for it in kept
             ]

@@ -39,7 +39,9 @@ from nitro_attest.policy_file import (
 from support.strategies import FAKE, policies
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "policy.schema.json"
-PYTHON_NAME = re.compile(r"[A-Z][a-z]+[A-Z][a-z]|Sha384|timedelta|tuple")  # no word of a policy file
+PYTHON_NAME = re.compile(
+    r"[A-Z][a-z]+[A-Z][a-z]|Sha384|timedelta|tuple"
+)  # no word of a policy file
 CHECKER: Any = jsonschema.Draft202012Validator(json_schema())
 POLICY = Policy(
     measurements=(
@@ -435,7 +437,7 @@ def dotted(dots: int) -> str:
         "x = { " + dotted(65).strip() + " }\n",
         '"a" . ' * 65 + "a = 1\n",
         'x = """a\\""""""\n' + dotted(65),
-        "x = \'\'\'a\'\'\'\'\'\n" + dotted(65),
+        "x = '''a'''''\n" + dotted(65),
         "x = 'a' # \"\n" + dotted(65),
     ],
     ids=["key", "header", "inline", "quoted", "after text", "after literal", "after comment"],
@@ -453,7 +455,7 @@ def test_a_key_of_more_than_64_dots_is_rejected_unparsed(text: str) -> None:
         f'a = "{"." * 70}"\n',
         f"a = '{'.' * 70}'\n",
         f'a = """{"." * 70}"""\n',
-        f"a = \'\'\'{'.' * 70}\'\'\'\n",
+        f"a = '''{'.' * 70}'''\n",
         f"# {'.' * 70}\na = 1\n",
         f'"{"." * 70}" = 1\n',
     ],
@@ -466,7 +468,7 @@ def test_dots_elsewhere_are_no_dots_of_a_key(text: str) -> None:
     assert "dots" not in caught.value.problem
 
 
-@pytest.mark.parametrize("text", ['a = "', "a = '", 'a = """\\', "a = \'\'\'", 'a = "\\', '"""' * 9])
+@pytest.mark.parametrize("text", ['a = "', "a = '", 'a = """\\', "a = '''", 'a = "\\', '"""' * 9])
 def test_a_string_without_an_end_is_rejected(text: str) -> None:
     """What looks for dots does not stumble over it."""
     with pytest.raises(PolicyError):
