@@ -42,8 +42,6 @@ from support.strategies import (
     enclave_sets,
     nitro_tpm_sets,
     policies,
-    set_lists,
-    sets_alone,
 )
 
 FAKE = FakeNitro(seed=b"policy review, never trust", now=datetime(2026, 1, 3, 12, tzinfo=UTC))
@@ -93,12 +91,17 @@ def document(kind: DocumentKind, pcrs: Mapping[int, bytes]) -> bytes:
 
 pcr_values = st.sampled_from([*DIGESTS, *DIGESTS]).map(lambda digest: digest.value)
 values_of_pcrs = st.fixed_dictionaries(dict.fromkeys(range(32), pcr_values))
-enclave_lists = set_lists(enclave_sets()) | sets_alone.filter(
-    lambda alone: alone.kind is DocumentKind.ENCLAVE
-).map(lambda alone: (alone,))
-nitro_tpm_lists = set_lists(nitro_tpm_sets()) | st.builds(AnyNitroTpm, st.just("x")).map(
-    lambda alone: (alone,)
-)
+
+
+def lists(
+    several: st.SearchStrategy[Measurements], alone: st.SearchStrategy[Measurements]
+) -> st.SearchStrategy[tuple[Measurements, ...]]:
+    """Return what the measurements of a policy can be."""
+    return st.lists(several, min_size=1, max_size=3).map(tuple) | alone.map(lambda one: (one,))
+
+
+enclave_lists = lists(enclave_sets(), any_enclave_sets)
+nitro_tpm_lists = lists(nitro_tpm_sets(), any_nitro_tpm_sets)
 
 
 @NOT_TIMED

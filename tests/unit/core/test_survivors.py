@@ -13,8 +13,6 @@ from cryptography.x509.verification import Store
 from cryptography.x509.verification import VerificationError as PathError
 
 from nitro_attest import (
-    AWS_NITRO_ROOT_G1,
-    AWS_US_GOV_NITRO_ROOT_G1,
     Failure,
     PolicyError,
     Reason,
@@ -25,7 +23,6 @@ from nitro_attest import (
 )
 from nitro_attest._core import chain as _chain
 from nitro_attest._core import es384
-from nitro_attest._core.appraisal import judge_trust_anchor
 from nitro_attest._core.certificate import Certificate, Role, common_name, read_certificate
 from nitro_attest._core.chain import MAX_KNOWN_HOSTS, KnownHost, check_chain
 from nitro_attest._core.es384 import P384_ORDER, is_good_signature
@@ -43,17 +40,6 @@ def _failure(call: Callable[[], object]) -> Failure:
         call()
     (failure,) = refusal.value.failures
     return failure
-
-
-# --- the appraisal
-# ---------------------------------------------------------------------------------------------------------
-
-
-def test_another_anchor_is_named_beside_the_demanded_one() -> None:
-    """An appraisal of a chain that was proven under another anchor names both."""
-    finding = judge_trust_anchor(AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1)
-    named = (AWS_NITRO_ROOT_G1.name, AWS_US_GOV_NITRO_ROOT_G1.name)
-    assert finding.failures == (Failure(Reason.CHAIN_UNKNOWN_ROOT, "cabundle[0]", *named),)
 
 
 # --- the chain -------------------------------------------------------------------------------------------------------------
