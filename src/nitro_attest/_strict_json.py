@@ -1,4 +1,4 @@
-"""Read JSON that people and tools wrote (RFC 8259), and reject what two readers could understand differently.
+"""Read JSON (RFC 8259) that people and tools wrote, and reject what is ambiguous.
 
 A name given twice and the constants that are not JSON (NaN, Infinity) are errors. The size and the
 depth of a text are bounded before it is parsed, and the work grows linearly with the size.
@@ -86,7 +86,7 @@ def name_of(value: object) -> str:
 
 
 def shown(text: str) -> str:
-    """Return text of a file for an error: in double quotes, printable ASCII only, at most 60 characters of it."""
+    """Return at most 60 characters of a file for an error: quoted, printable ASCII only."""
     return json.dumps(text[:_MAX_SHOWN] + ("..." if len(text) > _MAX_SHOWN else "")).replace(
         "\x7f", "\\u007f"
     )

@@ -79,7 +79,7 @@ _USUAL_AGE: Final = timedelta(minutes=5)
 @final
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """One thing that a policy demands of a document, in words, with the bytes it names in hex digits."""
+    """One demand of a policy in words, with the bytes that it names in hex digits."""
 
     text: str
     digits: str | None = None
@@ -108,7 +108,7 @@ class SetDescription:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyDescription:
-    """A whole policy in words: what it does not check, what it demands, and its measurement sets."""
+    """A whole policy in words: what it does not check, its demands, and its measurement sets."""
 
     digest: str
     waivers: tuple[Waiver, ...]
@@ -138,7 +138,8 @@ def describe(policy: Policy) -> PolicyDescription:
         kind=KIND_NAMES[sets[0].kind],
         demands=(
             Demand(
-                f"its certificate chain begins with {anchor_in_words(policy.trust_anchor)}, SHA-256",
+                f"its certificate chain begins with {anchor_in_words(policy.trust_anchor)}, "
+                "SHA-256",
                 policy.trust_anchor.sha256,
             ),
             Demand(_freshness(policy.freshness)),
@@ -182,7 +183,8 @@ def remarks(policy: Policy) -> tuple[str, ...]:
     found: list[str] = []
     if not policy.trust_anchor.is_root_of_aws:
         found.append(
-            "trust_anchor is not a root of AWS: whoever has its private key decides which documents are accepted."
+            "trust_anchor is not a root of AWS: whoever has its private key decides which "
+            "documents are accepted."
         )
     if isinstance(policy.freshness, TimestampOnly):
         found.append(
@@ -190,7 +192,8 @@ def remarks(policy: Policy) -> tuple[str, ...]:
         )
     if policy.freshness.max_age > _USUAL_AGE:
         found.append(
-            f"freshness: a max_age of {write_duration(policy.freshness.max_age)} is longer than usual."
+            f"freshness: a max_age of {write_duration(policy.freshness.max_age)} is longer than "
+            "usual."
         )
     for measurements in policy.measurements:
         name = name_of_set(measurements)
@@ -216,11 +219,13 @@ def _remarks_of_enclave(measurements: EnclaveMeasurements) -> list[str]:
     found: list[str] = []
     if 0 in pinned and not {1, 2} <= pinned.keys():
         found.append(
-            "PCR0 without PCR1 and PCR2 is weak: bytes can move between the parts of an image without changing it."
+            "PCR0 without PCR1 and PCR2 is weak: bytes can move between the parts of an image "
+            "without changing it."
         )
     if 0 not in pinned and not {1, 2} <= pinned.keys():
         found.append(
-            "PCR8 alone trusts a signing key: every image ever signed with it matches, old ones too."
+            "PCR8 alone trusts a signing key: every image ever signed with it matches, old ones "
+            "too."
         )
     if not {3, 4} & pinned.keys():
         found.append("PCR3 and PCR4 are not checked: the enclave may run in anybody's AWS account.")
@@ -232,11 +237,13 @@ def _remarks_of_nitro_tpm(measurements: NitroTpmMeasurements) -> list[str]:
     found: list[str] = []
     if not {4, 12} <= pinned.keys():
         found.append(
-            "only PCR7: trust in a signing key. Every image signed under the enrolled keys matches, old ones too."
+            "only PCR7: trust in a signing key. Every image signed under the enrolled keys "
+            "matches, old ones too."
         )
     elif pinned[12] == Sha384.ZERO and not {8, 9} <= pinned.keys():
         found.append(
-            "a zero PCR12 says nothing if a boot loader such as GRUB reads the command line elsewhere: pin PCR8 and PCR9 too, or use a unified kernel image."
+            "a zero PCR12 says nothing if a boot loader such as GRUB reads the command line "
+            "elsewhere: pin PCR8 and PCR9 too, or use a unified kernel image."
         )
     return found
 

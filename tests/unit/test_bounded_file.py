@@ -40,7 +40,12 @@ def test_a_writer_that_has_not_written_yet_is_waited_for(
     """Once there is a writer, reading waits as it does for any pipe."""
     monkeypatch.setattr(bounded, "PIPE_WAIT_MS", 0)
     opened = os.open(pipe, os.O_RDWR)  # a writer that is there and has written nothing
-    timer = threading.Timer(0.01, lambda: (os.write(opened, b"late"), os.close(opened)))
+
+    def write_late() -> None:
+        os.write(opened, b"late")
+        os.close(opened)
+
+    timer = threading.Timer(0.01, write_late)
     timer.start()
     assert bounded.read_file(pipe, 4) == b"late"
     timer.join()

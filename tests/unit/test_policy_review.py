@@ -187,7 +187,7 @@ def test_a_verdict_on_a_field_changes_only_as_said(
     ],
 )
 def test_a_field_rule_changes_in_no_direction_without_cause(
-    old: FieldRule, new: FieldRule, stricter: bool, looser: bool
+    old: FieldRule, new: FieldRule, *, stricter: bool, looser: bool
 ) -> None:
     """Present means at least one byte, so Equals(b"") is outside of it."""
     found = difference(

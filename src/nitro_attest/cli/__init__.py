@@ -17,7 +17,7 @@ _EXTRA: Final = frozenset({"typer", "rich"})
 def main() -> int:
     """Run the command line with the arguments of this process and return its exit code."""
     try:
-        from nitro_attest.cli._app import run
+        from nitro_attest.cli._app import run  # noqa: PLC0415 - it needs the extra
     except MissingExtraError:  # of policy_file; whoever wants the command line needs the larger one
         pass
     except ModuleNotFoundError as missing:

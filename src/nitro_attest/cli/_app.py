@@ -49,7 +49,10 @@ _HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     name=PROGRAM,
     help="Verify AWS Nitro attestation documents.",
-    epilog="Exit codes: 0 accepted, 1 mistake in the call or the policy, 2 malformed, 3 untrusted, 4 stale, 5 policy mismatch.",
+    epilog=(
+        "Exit codes: 0 accepted, 1 mistake in the call or the policy, 2 malformed, 3 untrusted, 4 "
+        "stale, 5 policy mismatch."
+    ),
     add_completion=False,
     rich_markup_mode=None,
     context_settings=_HELP,
@@ -120,7 +123,7 @@ def inspect(doc: Document, at: Time = None, *, json: AsJson = False) -> None:
 
 
 @app.command()
-def verify(
+def verify(  # noqa: PLR0913 - each option of the command is a parameter
     docs: Documents,
     policy: PolicyFile,
     nonce: Annotated[
@@ -156,12 +159,14 @@ def _check_nonce(policy: Policy, nonce: bytes | None, option: str) -> None:
     if isinstance(policy.freshness, FreshNonce) and nonce is None:
         raise PolicyError(
             "--nonce",
-            'the policy demands a nonce (freshness.kind = "fresh_nonce"): give the one that was issued, as --nonce or --nonce-file',
+            'the policy demands a nonce (freshness.kind = "fresh_nonce"): give the one that was '
+            "issued, as --nonce or --nonce-file",
         )
     if not isinstance(policy.freshness, FreshNonce) and nonce is not None:
         raise PolicyError(
             option,
-            'the policy does not check a nonce (freshness.kind = "timestamp_only"): leave the option out, or change the policy',
+            'the policy does not check a nonce (freshness.kind = "timestamp_only"): leave the '
+            "option out, or change the policy",
         )
 
 

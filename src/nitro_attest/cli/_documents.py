@@ -92,7 +92,7 @@ class Outcome:
 
 
 def find_documents(names: Iterable[str]) -> list[Source]:
-    """Return the files that names, folders and patterns stand for, each once, those of a folder in the order of their names."""
+    """Return the files that names, folders and patterns mean, each once, a folder's sorted."""
     found: dict[str, Source] = {}
     for name in names:
         sources = _files_of(name) or [Source(name, "no file in this folder or pattern")]
@@ -107,7 +107,8 @@ def _files_of(name: str) -> list[Source]:
         except OSError as exc:
             return [Source(name, f"cannot be read: {exc.strerror}")]
     elif glob.has_magic(name) and "\0" not in name and not os.path.exists(name):  # noqa: PTH110 - as above
-        paths = [path for path in glob.glob(name, recursive=True) if os.path.isfile(path)]  # noqa: PTH113, PTH207 - as above
+        found = glob.glob(name, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+        paths = [path for path in found if os.path.isfile(path)]  # noqa: PTH113 - as above
     else:
         return [Source(name)]
     # "-" would be the standard input; os.scandir and glob leave such a name as it is
@@ -117,7 +118,7 @@ def _files_of(name: str) -> list[Source]:
 
 
 def decide(source: Source, call: Call) -> Outcome:
-    """Read and verify one document; one that can't be read is an outcome too, so that the others are still verified.
+    """Read and verify one document; if it can't be read, that is its outcome.
 
     Raises:
         PolicyError: The nonce does not fit the policy.
@@ -171,7 +172,7 @@ def reasons_of(outcome: Outcome) -> str:
 
 
 def to_json(outcome: Outcome, policy: Policy) -> str:
-    """Return the outcome as one line of JSON in ASCII, with the trust anchor it was decided under."""
+    """Return the outcome as one line of JSON in ASCII, with the trust anchor it was made under."""
     head: dict[str, object] = {"file": outcome.name, "exit_code": int(outcome.exit_code)}
     if outcome.result is not None:
         return json.dumps({**head, "verdict": "accepted", **outcome.result.to_dict()})

@@ -26,11 +26,23 @@ FAMILIES: Final[dict[type[VerificationError], tuple[str, ...]]] = {
 }
 """The first parts of the reasons that each exception carries."""
 
-_NOT_A_DOCUMENT: Final = "Ask the sender for the document as the hardware gave it, unchanged; if it comes again, find out who sends it."
-_NEW_FORMAT: Final = "Keep the document. If hardware wrote it, AWS has changed its format: tell this project before you trust it."
-_FORGED: Final = "Give it nothing and raise an alarm: somebody other than AWS's hardware made or changed this document."
+_NOT_A_DOCUMENT: Final = (
+    "Ask the sender for the document as the hardware gave it, unchanged; if it comes again, find "
+    "out who sends it."
+)
+_NEW_FORMAT: Final = (
+    "Keep the document. If hardware wrote it, AWS has changed its format: tell this project "
+    "before you trust it."
+)
+_FORGED: Final = (
+    "Give it nothing and raise an alarm: somebody other than AWS's hardware made or changed this "
+    "document."
+)
 _ASK_AGAIN: Final = "Issue a new nonce and ask for a new document."
-_OTHER_CODE: Final = "Give it nothing. If you have deployed a new build, review its values and add a set for it to the policy."
+_OTHER_CODE: Final = (
+    "Give it nothing. If you have deployed a new build, review its values and add a set for it to "
+    "the policy."
+)
 
 
 @final
@@ -48,7 +60,8 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
         _NOT_A_DOCUMENT,
     ),
     Reason.COSE_STRUCTURE: Explanation(
-        "The bytes are not a COSE_Sign1 array of four items in AWS's encoding, or there is trailing data.",
+        "The bytes are not a COSE_Sign1 array of four items in AWS's encoding, or there is "
+        "trailing data.",
         _NOT_A_DOCUMENT,
     ),
     Reason.COSE_PROTECTED_HEADER: Explanation(
@@ -77,21 +90,25 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
         "Values are nested deeper than in any attestation document.", _NOT_A_DOCUMENT
     ),
     Reason.DOCUMENT_KIND: Explanation(
-        "The document is of the other kind: an enclave's where the policy is for NitroTPM, or the reverse, or it claims both.",
-        "Check that the policy and the sender belong together; enclaves and NitroTPM need a policy each.",
+        "The document is of the other kind: an enclave's where the policy is for NitroTPM, or the "
+        "reverse, or it claims both.",
+        "Check that the policy and the sender belong together; enclaves and NitroTPM need a "
+        "policy each.",
     ),
     Reason.DOCUMENT_FIELD_MISSING: Explanation(
         "A field that every attestation document has is missing or null.", _NOT_A_DOCUMENT
     ),
     Reason.DOCUMENT_FIELD_UNKNOWN: Explanation(
         "The payload has a field that AWS does not list.",
-        f'{_NEW_FORMAT} To accept such fields unread, write unknown_fields = {{ not_checked = "why" }}.',
+        f"{_NEW_FORMAT} To accept such fields unread, write unknown_fields = {{ not_checked = "
+        f'"why" }}.',
     ),
     Reason.DOCUMENT_FIELD_TYPE: Explanation(
         "A field does not have the type that AWS gives it.", _NOT_A_DOCUMENT
     ),
     Reason.DOCUMENT_MODULE_ID: Explanation(
-        "module_id does not have a form that is known: printable ASCII that ends in -enc or -tpm and 16 hex digits. The document may be of a newer kind, such as a Nitro Sandbox.",
+        "module_id does not have a form that is known: printable ASCII that ends in -enc or -tpm "
+        "and 16 hex digits. The document may be of a newer kind, such as a Nitro Sandbox.",
         _NEW_FORMAT,
     ),
     Reason.DOCUMENT_DIGEST: Explanation("digest is not SHA384, the one AWS uses.", _NEW_FORMAT),
@@ -109,7 +126,8 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
         "The leaf certificate is empty or too long, or has trailing data.", _NOT_A_DOCUMENT
     ),
     Reason.DOCUMENT_CABUNDLE: Explanation(
-        "cabundle has too few or too many certificates, or one of them is empty or too long, or has trailing data.",
+        "cabundle has too few or too many certificates, or one of them is empty or too long, or "
+        "has trailing data.",
         _NOT_A_DOCUMENT,
     ),
     Reason.DOCUMENT_PUBLIC_KEY: Explanation(
@@ -119,14 +137,16 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
     Reason.DOCUMENT_NONCE: Explanation("nonce is longer than 1024 bytes.", _NOT_A_DOCUMENT),
     Reason.CHAIN_UNKNOWN_ROOT: Explanation(
         "The document's first certificate is not the root that the policy names.",
-        "A document of AWS GovCloud needs a policy that names AWS_US_GOV_NITRO_ROOT_G1. Otherwise: anyone can make a root of "
+        "A document of AWS GovCloud needs a policy that names AWS_US_GOV_NITRO_ROOT_G1. "
+        "Otherwise: anyone can make a root of "
         "the same name. Give it nothing and raise an alarm.",
     ),
     Reason.CHAIN_CERTIFICATE: Explanation(
         "A certificate is not a well-formed X.509 certificate, version 3.", _FORGED
     ),
     Reason.CHAIN_ISSUER: Explanation(
-        "The certificates are not a chain: one does not name the certificate before it as its issuer.",
+        "The certificates are not a chain: one does not name the certificate before it as its "
+        "issuer.",
         _FORGED,
     ),
     Reason.CHAIN_SIGNATURE: Explanation(
@@ -151,16 +171,19 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
         "A certificate has an extension that AWS does not use, or lacks one that it does.", _FORGED
     ),
     Reason.CHAIN_SUBJECT: Explanation(
-        "The leaf certificate was issued for a different module_id, or the last CA certificate for a different instance, or a subject is empty.",
+        "The leaf certificate was issued for a different module_id, or the last CA certificate "
+        "for a different instance, or a subject is empty.",
         _FORGED,
     ),
     Reason.CHAIN_NOT_YET_VALID: Explanation(
-        "A certificate is not valid yet at the time of the check, even with the policy's max_clock_skew.",
+        "A certificate is not valid yet at the time of the check, even with the policy's "
+        "max_clock_skew.",
         "Check the clock of this machine. If it is right, ask for a new document.",
     ),
     Reason.CHAIN_EXPIRED: Explanation(
         "A certificate has expired at the time of the check; a leaf lives for three hours.",
-        "Ask for a new document. To look at an old one as of its own time, give that time with --at.",
+        "Ask for a new document. To look at an old one as of its own time, give that time with "
+        "--at.",
     ),
     Reason.SIGNATURE_INVALID: Explanation(
         "The document's signature is not one by its leaf certificate over this payload.", _FORGED
@@ -170,7 +193,8 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
         f"The enclave must put the nonce that it is sent into the document. {_ASK_AGAIN}",
     ),
     Reason.FRESHNESS_NONCE_MISMATCH: Explanation(
-        "The document does not carry the nonce that was issued: it answers an earlier request, or is replayed.",
+        "The document does not carry the nonce that was issued: it answers an earlier request, or "
+        "is replayed.",
         _ASK_AGAIN,
     ),
     Reason.FRESHNESS_NONCE_MISSING: Explanation(
@@ -195,14 +219,16 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
         f"Check the clock of this machine. {_ASK_AGAIN}",
     ),
     Reason.POLICY_DEBUG_ENCLAVE: Explanation(
-        "The enclave runs in debug mode: PCR0, PCR1 and PCR2 are zero, its console can be read, its code is not measured.",
+        "The enclave runs in debug mode: PCR0, PCR1 and PCR2 are zero, its console can be read, "
+        "its code is not measured.",
         "Give it nothing. Start the enclave without --debug-mode.",
     ),
     Reason.POLICY_PCR_ABSENT: Explanation(
         "The document does not carry a PCR that the policy pins.", _OTHER_CODE
     ),
     Reason.POLICY_PCR_MISMATCH: Explanation(
-        "A PCR does not have the value that the policy pins: the code, role, instance or signer is a different one.",
+        "A PCR does not have the value that the policy pins: the code, role, instance or signer "
+        "is a different one.",
         _OTHER_CODE,
     ),
     Reason.POLICY_PUBLIC_KEY: Explanation(

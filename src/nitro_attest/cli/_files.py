@@ -23,9 +23,10 @@ _WHITE_SPACE: Final = re.compile(rb"[ \t\r\n]+")
 
 
 def read_document(name: str) -> bytes:
-    """Return the document in a file, or of the standard input for "-": raw bytes, base64 or hex digits.
+    """Return the document in a file, or of the standard input for "-".
 
-    What is none of the three is returned as it is, for `verify` to reject.
+    It may be raw bytes, base64 or hex digits; what is none of them is returned as it is, for
+    `verify` to reject.
 
     Raises:
         PolicyError: It cannot be read.
@@ -59,7 +60,7 @@ def read_text(name: str) -> bytes:
 
 
 def decode_document(data: bytes) -> bytes:
-    """Undo hex digits or base64 if the bytes are nothing else; a raw document never is, its first byte is not ASCII."""
+    """Undo hex digits or base64, which a raw document never is: its first byte is not ASCII."""
     if len(data) > MAX_DOCUMENT_FILE:
         return data
     text = _WHITE_SPACE.sub(b"", data)
@@ -77,7 +78,7 @@ def decode_document(data: bytes) -> bytes:
 
 
 def read_hex(digits: str) -> bytes | None:
-    """Return the bytes of hex digits, two for each and at least one byte; None for any other text."""
+    """Return the bytes of hex digits, two for each, at least one byte; None for any other text."""
     if not _HEX.fullmatch(digits.encode("utf-8", "replace")):
         return None
     return bytes.fromhex(digits)

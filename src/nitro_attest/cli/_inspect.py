@@ -1,4 +1,4 @@
-"""Show what a document says about itself. Nothing here was verified, and nothing looks like a verdict."""
+"""Show what a document says about itself: nothing of it is verified, or looks like a verdict."""
 
 import hashlib
 import json
@@ -28,6 +28,7 @@ from nitro_attest.reference_values import pcr
 _ZERO: Final = Sha384.ZERO.value
 _ONES: Final = b"\xff" * len(_ZERO)
 _DEBUG_PCRS: Final = (0, 1, 2)  # AWS: zero in debug mode
+_INSTANCE_PCR: Final = (DocumentKind.ENCLAVE, 4)
 _SHOWN_WHOLE: Final = 64  # bytes, as many as a SHA-512
 _BAR: Final = 24
 _SECOND: Final = timedelta(seconds=1)
@@ -64,7 +65,7 @@ def show(document: UnverifiedDocument, name: str, size: int, now: datetime, page
 
 
 def to_json(document: UnverifiedDocument, now: datetime) -> str:
-    """Return the document as one line of JSON in ASCII; texts of certificates are made printable first."""
+    """Return the document as one line of JSON in ASCII; certificates' texts are made printable."""
     names = [f"cabundle[{place}]" for place in range(len(document.cabundle))] + ["certificate"]
     shown = {
         "verified": False,
@@ -120,7 +121,7 @@ def _head(document: UnverifiedDocument, name: str, size: int, now: datetime) -> 
 
 
 def _pcrs(document: UnverifiedDocument) -> list[Row]:
-    """Return one row a PCR, and the unnamed ones that are all zeros or all ones together in the last."""
+    """Return one row a PCR; the unnamed ones that are all zeros or all ones share one."""
     rows: list[Row] = []
     names = PCR_NAMES[document.kind]
     together: dict[bytes, list[int]] = {_ZERO: [], _ONES: []}
@@ -143,7 +144,7 @@ def _pcr(document: UnverifiedDocument, index: int, value: bytes) -> list[Part]:
     parts: list[Part] = [Digits(value.hex())]
     if meaning is not None:
         parts.append(Text(meaning, style=WARN))
-    if document.kind is DocumentKind.ENCLAVE and index == 4 and value == _pcr4_of(document):
+    if (document.kind, index) == _INSTANCE_PCR and value == _pcr4_of(document):
         parts.append(Text(f"the PCR4 of {ascii_only(document.instance_id)}", style=FAINT))
     return parts
 

@@ -21,7 +21,7 @@ def at(time: datetime) -> str:
 
 
 def span(value: timedelta) -> str:
-    """Write how long something is, in the largest unit of which there are at least two, without a sign."""
+    """Write how long something is, without a sign, in the largest unit that gives 2 or more."""
     seconds = int(abs(value).total_seconds())
     for length, unit in ((31_557_600, "year"), (86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= 2 * length:

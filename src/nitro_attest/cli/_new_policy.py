@@ -45,7 +45,9 @@ _NITRO_TPM_FIELDS: Final = {4: "pcr4_boot_manager", 7: "pcr7_secure_boot", 12: "
 _HINTS: Final = {
     "pcr3_iam_role": "--role ARN, --pin pcr3=zero (no role) or --waive pcr3=WHY",
     "pcr4_instance_id": "--instance ID or --waive pcr4=WHY",
-    "pcr8_signing_certificate": "--certificate FILE, --pin pcr8=zero (unsigned) or --waive pcr8=WHY",
+    "pcr8_signing_certificate": (
+        "--certificate FILE, --pin pcr8=zero (unsigned) or --waive pcr8=WHY"
+    ),
 }
 _MAX_FIELD_BYTES: Final = 1024  # AWS: the longest field of a document
 _PCR: Final = re.compile(r"pcr(0|[1-9]|[12][0-9]|3[01])")
@@ -121,7 +123,7 @@ def from_nitro_tpm(file: str, decisions: Decisions) -> Policy:
 
 
 def from_kms(file: str, decisions: Decisions) -> tuple[Policy, tuple[str, ...]]:
-    """Return the policy for the documents that a key policy accepts, and remarks on what it says beyond that.
+    """Return the policy for the documents that a key policy accepts, and remarks on the rest.
 
     Raises:
         PolicyError: The key policy can't be carried over exactly, or a decision is missing.
@@ -211,7 +213,7 @@ def _digest(digits: str) -> Sha384:
 def _split(
     rules: Mapping[int, Sha384 | NotChecked], fields: Mapping[int, str]
 ) -> tuple[dict[int, Sha384 | NotChecked], tuple[tuple[int, Sha384], ...]]:
-    """Return the rules of the PCRs that every set decides on, and the other PCRs that are pinned."""
+    """Return the rules of the PCRs that every set decides on, and the others that are pinned."""
     others: list[tuple[int, Sha384]] = []
     for index, rule in sorted(rules.items(), key=lambda pair: pair[0]):
         if index in fields:
@@ -284,15 +286,11 @@ def _field(name: str, text: str | None, waived: Mapping[str, NotChecked]) -> Fie
         return Present() if text == "present" else Absent()
     value = read_hex(text)
     if value is None or len(value) > _MAX_FIELD_BYTES:
-        raise PolicyError(
-            option,
-            f"expected present, absent, or hex digits of 1 to {_MAX_FIELD_BYTES} bytes; found "
-            + (
-                f"{len(text)} characters"
-                if text
-                else 'nothing (for a field without a byte, write { equals = "" } in the policy file)'
-            ),
-        )
+        expected = f"expected present, absent, or hex digits of 1 to {_MAX_FIELD_BYTES} bytes"
+        found = f"found {len(text)} characters"
+        if not text:
+            found = 'found nothing (for a field without a byte, a policy file has { equals = "" })'
+        raise PolicyError(option, f"{expected}; {found}")
     return Equals(value)
 
 

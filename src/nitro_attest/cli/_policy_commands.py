@@ -28,7 +28,7 @@ def _source(name: str, what: str) -> object:
 
 
 @app.command()
-def new(
+def new(  # noqa: PLR0913, PLR0917 - each option of the command is a parameter
     from_nitro_cli: Annotated[
         str | None, _source("--from-nitro-cli", "JSON of nitro-cli build-enclave, describe-eif.")
     ] = None,

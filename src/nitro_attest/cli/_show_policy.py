@@ -72,7 +72,8 @@ def show_difference(old: Policy, new: Policy, page: Page) -> None:
     page.gap()
     if changed:
         page.line(
-            "stricter: such documents are rejected from now on; looser: they are accepted from now on, if they meet the other rules."
+            "stricter: such documents are rejected from now on; looser: they are accepted from "
+            "now on, if they meet the other rules."
         )
     else:
         words = "" if same_words(old, new) else "; labels or reasons changed"

@@ -95,7 +95,7 @@ def show_one(outcome: Outcome, policy: Policy, page: Page) -> None:
 
 
 def show_many(sources: list[Source], call: Call, page: Page) -> Exit:
-    """Verify every document, write a line for each and a summary, and return the highest exit code."""
+    """Verify every document, write a line for each and a summary; return the highest exit code."""
     counts: Counter[str] = Counter()
     codes: set[Exit] = set()
     kept: list[Outcome] = []
@@ -200,7 +200,7 @@ def _any_begins(texts: Iterable[str], beginnings: tuple[str, ...]) -> bool:
 
 
 def _show_failure(failure: Failure, page: Page) -> None:
-    """Write one failure; two values of the same length stand side by side, with their different digits marked."""
+    """Write one failure; digests are written side by side, with the digits that differ marked."""
     page.line(Text(str(failure.reason), style=BAD), f"  {failure.subject}")
     expected, actual = failure.expected, failure.actual
     if expected and actual and _HEX.fullmatch(expected) and len(expected) == len(actual):

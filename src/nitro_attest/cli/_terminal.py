@@ -1,8 +1,8 @@
 """The page that results are written to: a terminal, or a file or pipe.
 
-A terminal gets colour and lines wrapped at its width; a digest is wrapped at 32, 24 or 16 digits, and
-nothing is cut. A file or pipe gets one unwrapped record a line, for grep and awk. What is printed is
-text: markup and emoji codes mean nothing here.
+A terminal gets colour and lines wrapped at its width; a digest is wrapped at 32, 24 or 16 digits,
+and nothing is cut. A file or pipe gets one unwrapped record a line, for grep and awk. What is
+printed is text: markup and emoji codes mean nothing here.
 """
 
 from collections.abc import Sequence
@@ -93,7 +93,7 @@ class Page:
                 self._beside(Text(" " * (indent + 2)), parts, indent + 2)
 
     def row_of_digits(self, columns: int, beside: int) -> int:
-        """Return how many digits of a digest go on one row: 32, 24 or 16, the most that fit in `columns` columns."""
+        """Return how many digits fit on a row of one of `columns` columns: 32, 24 or 16."""
         room = (self.width - beside - len(_GAP) * (columns - 1)) // columns
         return next((digits for digits in _ROWS_OF_DIGITS if digits <= room), _ROWS_OF_DIGITS[-1])
 
@@ -113,7 +113,7 @@ class Page:
                 head = Text(" " * left)
 
     def _wrapped(self, text: Text, left: int) -> list[Text]:
-        """Return a text in lines that begin in column `left`; only a word longer than a line is broken."""
+        """Return a text in lines from column `left` on; only a word longer than one is broken."""
         lines = text.wrap(self._console, max(1, self.width - left), overflow="fold")
         return [Text(" " * left).append_text(line) for line in lines]
 

@@ -1,4 +1,4 @@
-"""Read and write policies as TOML or JSON, so that a reviewer needs no Python (needs the extra `policy`).
+"""Read and write policies as TOML or JSON, for reviewers without Python (extra `policy`).
 
 A policy that is written and read again is equal to the first. An unknown key, a key given twice, a
 value of another type and a decision that is missing are errors; no decision has a default.

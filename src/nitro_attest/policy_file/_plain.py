@@ -1,4 +1,4 @@
-"""Turn a `Policy` into plain tables, texts and numbers, in the order in which a reviewer reads them.
+"""Turn a `Policy` into plain tables, texts and numbers, in the order of a review.
 
 Both writers write these tables; what they write reads back as an equal policy.
 """
@@ -105,7 +105,7 @@ def _set(measurements: Measurements) -> dict[str, Any]:
 
 
 def _pcrs(measurements: EnclaveMeasurements | NitroTpmMeasurements) -> dict[str, Any]:
-    """Write a set field by field; `other_pcrs` keeps its order; if it is empty, the file does not have it."""
+    """Write a set field by field; `other_pcrs` keeps its order and is omitted if empty."""
     values: dict[str, Any] = {"label": measurements.label}
     for field in fields(measurements):
         if field.name not in {"label", "other_pcrs"}:

@@ -122,7 +122,7 @@ def _at(place: Place, path: KeyPath, make: Callable[[_A], _T], written: _A) -> _
 
 
 def in_words_of_files(problem: str) -> str:
-    """Return a message of the library's types with the words that stand for them in a policy file."""
+    """Return a message of the library with the words of policy files for Python's names."""
     return _PYTHON_NAME.sub(lambda found: _WORD_OF_FILE[found[0]], problem)
 
 
@@ -233,7 +233,8 @@ def _problem(error: ErrorDetails) -> str:
         case "extra_forbidden":
             return "not a key of a policy file"
         case "union_tag_invalid" | "union_tag_not_found":
-            return f"expected kind to be one of {error.get('ctx', {}).get('expected_tags', 'those of this table')}"
+            kinds = error.get("ctx", {}).get("expected_tags", "those of this table")
+            return f"expected kind to be one of {kinds}"
         case "string_pattern_mismatch":
             return EXPECTED[error["ctx"]["pattern"]] if "ctx" in error else error["msg"]
         case _:
@@ -246,7 +247,7 @@ def _problem(error: ErrorDetails) -> str:
 
 
 def _key_path(loc: tuple[int | str, ...], value: object) -> KeyPath:
-    """Return the keys of the file in pydantic's location, which also names the forms of a union it went through."""
+    """Return the keys of the file in pydantic's location, which also names forms of a union."""
     path: list[str | int] = []
     for place, step in enumerate(loc):
         inside = cast("Any", value)

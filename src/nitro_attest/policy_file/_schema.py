@@ -1,11 +1,11 @@
 """The form of a policy file: which keys it has, and of which types.
 
-Files are checked against these tables, and the JSON Schema is made from them; there is no conversion
-of types and no default for a decision. What the values mean is decided by the types of
+Files are checked against these tables, and the JSON Schema is made from them. There is no
+conversion of types and no default for a decision. What the values mean is decided by the types of
 `nitro_attest`.
 """
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
@@ -53,8 +53,8 @@ class EqualsTable(_Table):
     equals: Annotated[str, Field(pattern=FIELD_BYTES)]
 
 
-def _form(value: Any) -> str:
-    """Return which form of a rule is meant: a text is a word or a value, a table says by its key."""
+def _form(value: object) -> str:
+    """Return which form of a rule is meant: a text is a word or value, a table has a key."""
     if not isinstance(value, dict):
         return "<text>"
     return "<equals>" if "equals" in value else "<table>"

@@ -1,8 +1,8 @@
-"""Read TOML 1.0 with the standard library, find the line of a key, and write TOML with comments for a reviewer.
+"""Read TOML 1.0, find the line of a key, and write TOML with comments for a reviewer.
 
-The standard library needs time that grows with the square of a dotted key's length (34 s for 80 kB),
-so the size of a text and the dots in a key are bounded first. A line number is named only if the
-parser itself confirms it.
+The standard library's parser needs time that grows with the square of a dotted key's length (34 s
+for 80 kB), so the size of a text and the dots in a key are bounded first. A line number is named
+only if the parser itself confirms it.
 """
 
 import json
@@ -36,15 +36,22 @@ _AT: Final = re.compile(
 )
 
 _HEADER: Final = (
-    "Which AWS Nitro attestation documents to accept. Every line is a decision; none has a default.",
+    "Which AWS Nitro attestation documents to accept.",
+    "Every line is a decision; none has a default.",
     '{ not_checked = "why" } skips a check; the reason is repeated in every result.',
 )
 _COMMENTS: Final = {
     "trust_anchor": "The root certificate that a document's certificate chain must begin with.",
-    "public_key": 'What the code put into the document: "present", "absent", { equals = "hex digits" } or not_checked.',
+    "public_key": (
+        'What the code put into the document: "present", "absent", { equals = "hex digits" } or '
+        "not_checked."
+    ),
     "unknown_fields": 'Fields that AWS does not list: "absent" or not_checked.',
     "measurements": "A document must match every PCR of at least one of the following sets.",
-    "freshness": "How old a document may be, and how far ahead of ours its clock may be. fresh_nonce: it must carry the nonce that we issued.",
+    "freshness": (
+        "How old a document may be, and how far ahead of ours its clock may be. fresh_nonce: it "
+        "must carry the nonce that we issued."
+    ),
 }
 
 
@@ -73,12 +80,12 @@ def parse(text: str, source: str) -> object:
 
 
 def _outside_strings(text: str) -> list[str]:
-    """Return the pieces of a text that can be keys: what is between punctuation, without strings."""
+    """Return the pieces of a text that can be keys: between punctuation, without strings."""
     return _BETWEEN_KEYS.split(_STRING_OR_COMMENT.sub("_", text))
 
 
 def place(text: str, source: str, path: tuple[str | int, ...]) -> str:
-    """Write source, line (if the text is TOML and the line is certain) and key path for an error."""
+    """Write source, line (of TOML, if it is certain) and key path for an error."""
     keys = "".join(
         f"[{step}]" if isinstance(step, int) else f".{_key(step)}" for step in path
     ).lstrip(".")
@@ -126,7 +133,7 @@ def _pairs(values: dict[str, Any]) -> list[str]:
 
 
 def _value(value: object) -> str:
-    """Write a number, a table on one line, or a text. A policy's texts are printable, so JSON's quoting is TOML's."""
+    """Write a number, a table on one line, or a printable text, which JSON quotes as TOML does."""
     if isinstance(value, dict):
         return "{ " + ", ".join(_pairs(cast("dict[str, Any]", value))) + " }"
     return json.dumps(value, ensure_ascii=False)

@@ -85,12 +85,12 @@ def example_folder() -> Generator[Path]:
 
 
 def executed(page: str) -> str:
-    """Return a page with the outputs of its examples as they are now; the commands of a page follow one another."""
+    """Return a page with its examples' outputs as they are now; its commands run in their order."""
     return BLOCK.sub(lambda found: f"```console\n{_execute(found[1])}```", page)
 
 
 def _execute(block: str) -> str:
-    """Run the commands of one block; one that is not ours stands for itself, with what the page says it prints."""
+    """Run the commands of one block; what another program prints is left as the page has it."""
     lines: list[str] = []
     code = 0
     ours = False

@@ -1,4 +1,4 @@
-"""The command line: verdicts as exit codes, mistakes as one line, no text of a document that could harm a terminal."""
+"""Verdicts are exit codes, mistakes one line, and no text of a document can harm a terminal."""
 
 import contextlib
 import io
@@ -17,6 +17,11 @@ from typing import Any
 
 import cbor2
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA384
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 import nitro_attest
 from nitro_attest import (
@@ -103,7 +108,6 @@ def is_one_line(text: str) -> bool:
 
 
 # --- verify
-# -------------------------------------------------------------------------------------------------------------
 
 
 def test_a_good_document_is_accepted(folder: Path) -> None:
@@ -258,7 +262,7 @@ def test_waivers_are_shown_with_a_verdict(folder: Path) -> None:
         assert done.code == (0 if time == "2026-01-03T12:00:00Z" else 4)
 
 
-# --- many documents -----------------------------------------------------------------------------------------------------
+# --- many documents
 
 
 def test_many_documents_give_a_table_and_the_highest_exit_code(folder: Path) -> None:
@@ -379,7 +383,7 @@ def test_an_outcome_of_a_worker_is_the_one_of_this_process(folder: Path) -> None
     assert _documents.decide(_documents.Source("missing.cbor"), call).problem is not None
 
 
-# --- inspect ------------------------------------------------------------------------------------------------------------
+# --- inspect
 
 
 @pytest.mark.parametrize("path", SIX, ids=lambda path: path.stem)
@@ -426,12 +430,6 @@ def hostile_document() -> bytes:
 
 def hostile_certificate() -> bytes:
     """Return a certificate whose common name holds control characters."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.hashes import SHA384
-    from cryptography.hazmat.primitives.serialization import Encoding
-    from cryptography.x509.oid import NameOID
-
     key = ec.derive_private_key(7, ec.SECP384R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, CONTROL)])
     return (
@@ -440,8 +438,8 @@ def hostile_certificate() -> bytes:
             subject_name=name,
             public_key=key.public_key(),
             serial_number=1,
-            not_valid_before=datetime(2090, 1, 1),
-            not_valid_after=datetime(2090, 1, 1),
+            not_valid_before=datetime(2090, 1, 1, tzinfo=UTC),
+            not_valid_after=datetime(2090, 1, 1, tzinfo=UTC),
         )
         .sign(key, SHA384(), ecdsa_deterministic=True)
         .public_bytes(Encoding.DER)
@@ -453,7 +451,7 @@ def hostile_certificate() -> bytes:
     "time", ["2026-01-03T12:00:00Z", "2090-01-01T00:00:00Z", "2099-01-01T00:00:00Z"]
 )
 def test_inspect_never_repeats_text_of_a_document(options: tuple[str, ...], time: str) -> None:
-    """Control characters, right-to-left marks and markup come out as question marks, digits or escapes."""
+    """Controls, right-to-left marks and markup come out as question marks, digits or escapes."""
     done = run("inspect", "-", "--at", time, *options, stdin=hostile_document())
     assert done.code == 0
     assert all(character.isprintable() or character == "\n" for character in done.out)
@@ -493,7 +491,7 @@ def test_blocks_become_ascii_where_the_terminal_has_no_others(folder: Path) -> N
         "COLUMNS": "80",
     }
     program = [sys.executable, "-m", "nitro_attest", "inspect", str(folder / "good.cbor"), *AT]
-    done = subprocess.run(program, env=environment, capture_output=True, check=False)
+    done = subprocess.run(program, env=environment, capture_output=True, check=False)  # noqa: S603 - this program
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"#" in done.stdout
     assert done.stdout.isascii()
@@ -513,7 +511,7 @@ def test_letters_that_a_terminal_does_not_have_become_question_marks(folder: Pat
         "COLUMNS": "80",
     }
     program = [sys.executable, "-m", "nitro_attest", "policy", "show", "policy.toml"]
-    done = subprocess.run(program, env=environment, capture_output=True, check=False)
+    done = subprocess.run(program, env=environment, capture_output=True, check=False)  # noqa: S603 - this program
     assert (done.returncode, done.stderr) == (0, b"")
     assert b'"??????"' in done.stdout
 
@@ -549,7 +547,7 @@ def test_output_that_nobody_takes_is_no_traceback(monkeypatch: pytest.MonkeyPatc
         assert _app.run(["demo"]) == 1
 
 
-# --- mistakes of the caller ---------------------------------------------------------------------------------------------
+# --- mistakes of the caller
 
 
 @pytest.mark.parametrize(
@@ -692,7 +690,7 @@ def test_a_hundred_megabytes_are_refused_unread(folder: Path) -> None:
         assert is_one_line(done.err)
 
 
-# --- policies -----------------------------------------------------------------------------------------------------------
+# --- policies
 
 BUILD = str(EXAMPLES / "build.json")
 KEY_POLICY = str(EXAMPLES / "key-policy.json")
@@ -967,7 +965,7 @@ def test_the_difference_of_policies_is_told_rule_by_rule(
     )
 
 
-# --- explain, demo, completion ------------------------------------------------------------------------------------------
+# --- explain, demo, completion
 
 
 def test_every_reason_is_explained() -> None:
@@ -1016,7 +1014,7 @@ def test_completion_completes() -> None:
         "COMP_CWORD": "1",
     }
     program = [sys.executable, "-m", "nitro_attest"]
-    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - this program
     assert done.stdout.split() == ["inspect"]
 
 
@@ -1041,7 +1039,7 @@ def test_the_version_is_printed() -> None:
     assert run("--version") == Finished(0, f"nitro-attest {nitro_attest.__version__}\n", "")
 
 
-# --- without the extra, without a reader, without a terminal ------------------------------------------------------------
+# --- without the extra, without a reader, without a terminal
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich.console", "rich.text", "pydantic"])
@@ -1074,7 +1072,7 @@ def test_a_reader_that_leaves_is_no_traceback(folder: Path) -> None:
     """As in `nitro-attest inspect DOC | head -1`."""
     program = f"{sys.executable} -m nitro_attest inspect {folder / 'good.cbor'} --json | true"
     for _ in range(2):
-        done = subprocess.run(["/bin/sh", "-c", program], capture_output=True, check=False)
+        done = subprocess.run(["/bin/sh", "-c", program], capture_output=True, check=False)  # noqa: S603 - as below
         assert b"Traceback" not in done.stderr
 
 
@@ -1082,12 +1080,12 @@ def test_no_colour_where_it_is_not_wanted(folder: Path) -> None:
     """NO_COLOR counts even where colour is forced."""
     program = [sys.executable, "-m", "nitro_attest", "inspect", str(folder / "good.cbor"), *AT]
     plain = {**os.environ, "NO_COLOR": "1", "FORCE_COLOR": "1", "TERM": "xterm-256color"}
-    done = subprocess.run(program, env=plain, capture_output=True, check=False)
+    done = subprocess.run(program, env=plain, capture_output=True, check=False)  # noqa: S603 - this program
     assert b"\x1b[3" not in done.stdout
     assert b"\x1b[9" not in done.stdout
 
 
-# --- small parts --------------------------------------------------------------------------------------------------------
+# --- small parts
 
 
 @pytest.mark.parametrize(
@@ -1113,7 +1111,7 @@ def test_exit_codes_are_those_of_the_exceptions() -> None:
 
 @pytest.mark.parametrize("name", ["__main__", "imported"])
 def test_the_package_runs_as_a_module(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`python -m nitro_attest`; worker processes import the same module and must not run it again."""
+    """`python -m nitro_attest`; worker processes import the module and must not run it again."""
     monkeypatch.setattr(sys, "argv", ["nitro-attest", "explain", "chain.expired"])
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
         runpy.run_path(str(Path(nitro_attest.__file__).with_name("__main__.py")), run_name=name)

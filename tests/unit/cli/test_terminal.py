@@ -125,7 +125,7 @@ def _without_columns(done: Finished, text: str) -> str:
 
 @pytest.mark.parametrize(("columns", "digits"), [(40, 16), (60, 24), (80, 32), (200, 32)])
 def test_digests_are_wrapped_in_rows_of_one_length(columns: int, digits: int) -> None:
-    """So that a reader can compare them row by row: two side by side, with the digits that differ."""
+    """So that a reader can compare two side by side, row by row."""
     done = run("verify", LONG_NAME, *VERIFY, columns=columns)
     pairs = re.findall(r"^  ([0-9a-f]+)  ([0-9a-f]+)$", done.out, re.MULTILINE)
     assert pairs
@@ -139,7 +139,7 @@ def test_digests_are_wrapped_in_rows_of_one_length(columns: int, digits: int) ->
 def test_a_pipe_gets_one_unwrapped_record_a_line(
     arguments: tuple[str, ...], wanted: list[str]
 ) -> None:
-    """Each wanted text is on one line, no line ends in blanks, and the width of no terminal counts."""
+    """Each wanted text is on one line, and no line ends in blanks."""
     done = run(*arguments)
     lines = done.out.splitlines()
     assert all(line == line.rstrip() for line in lines)

@@ -1,4 +1,4 @@
-"""Policy files are read strictly, written for a reviewer, come back without loss, and match their schema."""
+"""Policy files are read strictly, come back without loss, and match their schema."""
 
 import importlib
 import json
@@ -91,7 +91,7 @@ def test_the_published_schema_is_the_one_in_force() -> None:
     ],
 )
 def test_the_schema_has_the_fields_of_the_types(table: str, kind: Any, extra: set[str]) -> None:
-    """A field that is added to a type and forgotten in the file would be a decision that no file can state."""
+    """A field of a type that files do not have would be a decision that no file can state."""
     schema = json_schema()
     definition = schema if table == "PolicyTable" else schema["$defs"][table]
     assert set(definition["properties"]) == {field.name for field in fields(kind)} | extra
@@ -128,8 +128,14 @@ def with_set(**changes: Any) -> dict[str, Any]:
 
 
 ANCHOR = json.loads(policy_to_json(replace(POLICY, trust_anchor=FAKE.trust_anchor)))["trust_anchor"]
-NO_APPLICATION = "21b9efbc184807662e966d34f390821309eeac6802309798826296bf3e8bec7c10edb30948c90ba67310f7b964fc500a"
-SECURE_BOOT_OFF = "98441c7f7625d10058c47683aec486ce311c633235eb555593a7ee791121e3578ae72d04ecef661f272d59058b77af35"
+NO_APPLICATION = (
+    "21b9efbc184807662e966d34f390821309eeac6802309798"
+    "826296bf3e8bec7c10edb30948c90ba67310f7b964fc500a"
+)
+SECURE_BOOT_OFF = (
+    "98441c7f7625d10058c47683aec486ce311c633235eb5555"
+    "93a7ee791121e3578ae72d04ecef661f272d59058b77af35"
+)
 WINDOW = {"max_age": "5m", "max_clock_skew": "30s"}
 
 # What the schema can say itself.
@@ -268,8 +274,8 @@ BROKEN_MEANING: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("table", "field"), BROKEN_FORM + BROKEN_MEANING)
-def test_a_table_that_states_no_policy_is_refused_with_the_key(table: object, field: str) -> None:
-    """Unknown keys, other types, missing decisions and refused values are one line each, with the key path."""
+def test_a_table_that_states_no_policy_is_rejected_with_the_key(table: object, field: str) -> None:
+    """Unknown keys, wrong types, missing decisions and bad values are one line with the key path."""
     with pytest.raises(PolicyError) as caught:
         policy_from_json(json.dumps(table), source="p")
     assert caught.value.field == field
@@ -278,7 +284,7 @@ def test_a_table_that_states_no_policy_is_refused_with_the_key(table: object, fi
 
 
 @pytest.mark.parametrize("table", [table for table, _ in BROKEN_FORM])
-def test_the_schema_refuses_what_has_not_the_form(table: object) -> None:
+def test_the_schema_rejects_what_has_not_the_form(table: object) -> None:
     """An editor that knows the schema shows the mistake too."""
     assert not CHECKER.is_valid(table)
 
@@ -351,7 +357,7 @@ def test_a_key_in_a_place_that_is_hard_to_find_has_no_line() -> None:
     ids=["empty", "ELF", "NUL", "2 MB", "text", "deep", "digits", "open", "overwrites", "date"],
 )
 @pytest.mark.parametrize("read", [policy_from_toml, policy_from_json])
-def test_any_other_text_is_refused_on_one_line(
+def test_any_other_text_is_rejected_on_one_line(
     read: Callable[..., Policy], text: bytes | str
 ) -> None:
     """Whatever the file is, there is one typed error that names it."""
@@ -379,8 +385,8 @@ def test_a_file_is_read_by_its_ending(
 @pytest.mark.parametrize(
     "name", ["missing.toml", "policy.yaml", "directory.toml", "nul\0.toml", "policy"]
 )
-def test_a_file_that_is_none_is_refused(tmp_path: Path, name: str) -> None:
-    """A missing file, a folder, an unknown ending or an impossible name is one error with the name."""
+def test_a_file_that_is_none_is_rejected(tmp_path: Path, name: str) -> None:
+    """A missing file, a folder, an unknown ending or an impossible name is one error."""
     (tmp_path / "directory.toml").mkdir()
     (tmp_path / "policy.yaml").write_text(TOML, encoding="utf-8")
     with pytest.raises(PolicyError) as caught:
