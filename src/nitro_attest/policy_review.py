@@ -37,6 +37,7 @@ from nitro_attest import (
 from nitro_attest._duration import write_duration
 
 __all__ = [
+    "BOOT_LOADER_NOTE",
     "KIND_NAMES",
     "PCR_NAMES",
     "Demand",
@@ -68,6 +69,9 @@ PCR_NAMES: Final[Mapping[DocumentKind, Mapping[int, str]]] = {
     DocumentKind.NITRO_TPM: {4: "boot manager", 7: "Secure Boot", 12: "command line"},
 }
 """What the PCRs measure that every set decides on, in at most 13 characters."""
+
+BOOT_LOADER_NOTE: Final = "PCR8 is set: the boot loader's commands; a zero PCR12 says nothing"
+"""What a NitroTPM document or policy with a zero PCR12 and a PCR8 that is not zero needs to say."""
 
 _ROOTS: Final[Mapping[str, str]] = {
     AWS_NITRO_ROOT_G1.sha256: "the root of AWS (commercial regions)",
@@ -240,6 +244,8 @@ def _remarks_of_nitro_tpm(measurements: NitroTpmMeasurements) -> list[str]:
             "only PCR7: trust in a signing key. Every image signed under the enrolled keys "
             "matches, old ones too."
         )
+    elif pinned[12] == Sha384.ZERO and pinned.get(8, Sha384.ZERO) != Sha384.ZERO:
+        found.append(f"{BOOT_LOADER_NOTE}.")
     elif pinned[12] == Sha384.ZERO and not {8, 9} <= pinned.keys():
         found.append(
             "a zero PCR12 says nothing if a boot loader such as GRUB reads the command line "

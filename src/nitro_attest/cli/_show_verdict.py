@@ -65,7 +65,9 @@ _WORD: Final = {Exit.ACCEPTED: "accepted", Exit.MISTAKE: "UNREAD"}
 
 def show_one(outcome: Outcome, policy: Policy, page: Page) -> None:
     """Write the verdict on one document."""
-    failures = () if outcome.rejection is None else outcome.rejection.failures
+    failures: tuple[Failure, ...] = ()
+    if outcome.rejection is not None:
+        failures = outcome.rejection.failures
     page.rows(_steps(failures, _waivers(outcome, policy)))
     page.gap()
     if outcome.result is not None:
