@@ -316,5 +316,5 @@ def test_values_of_different_builds_do_not_mix() -> None:
         verify(PRODUCTION.doc, policy, now=PRODUCTION.time)
     assert [failure.subject for failure in rejection.value.failures] == [
         "PCR0 (first)",
-        "measurements",
+        "1 more set",
     ]

@@ -37,7 +37,7 @@ PCR_FIELDS: Final[Mapping[DocumentKind, Mapping[int, str]]] = {
 _ZERO: Final = bytes(PCR_BYTES)
 _IDENTIFY_NOTHING: Final[Mapping[bytes, str]] = {
     _ZERO: "nothing was measured",
-    b"\xff" * PCR_BYTES: "not in use: all ones",  # PCR17 to PCR22 of every NitroTPM document
+    b"\xff" * PCR_BYTES: "unused, all ones",  # PCR17 to PCR22 of every NitroTPM document
     bytes.fromhex(  # PCR2: SHA-384(48 zero bytes || SHA-384("")), the only ramdisk is the first one
         "21b9efbc184807662e966d34f390821309eeac6802309798"
         "826296bf3e8bec7c10edb30948c90ba67310f7b964fc500a"
@@ -202,8 +202,10 @@ class EnclaveMeasurements:
         if not (
             by_parts or _identifies(self.pcr0_image) or _identifies(self.pcr8_signing_certificate)
         ):  # V-07
-            raise _identifies_nothing(
-                self, "pin PCR0, or PCR1 together with PCR2, or PCR8, or use AnyEnclave"
+            raise _no_identity(
+                self,
+                (0, 1, 2, 8),
+                "pin PCR0, or PCR1 together with PCR2, or PCR8, or use AnyEnclave",
             )
 
     def pcr_rules(self) -> Mapping[int, Sha384 | NotChecked]:
@@ -254,8 +256,8 @@ class NitroTpmMeasurements:
             (_identifies(self.pcr4_boot_manager) and command_line)
             or _identifies(self.pcr7_secure_boot)
         ):  # V-08
-            raise _identifies_nothing(
-                self, "pin PCR4 together with PCR12, or PCR7, or use AnyNitroTpm"
+            raise _no_identity(
+                self, (4, 7), "pin PCR4 together with PCR12, or PCR7, or use AnyNitroTpm"
             )
 
     def pcr_rules(self) -> Mapping[int, Sha384 | NotChecked]:
@@ -386,17 +388,18 @@ def _identifies(rule: Sha384 | NotChecked) -> bool:
     return isinstance(rule, Sha384) and rule.value not in _IDENTIFY_NOTHING
 
 
-def _identifies_nothing(
-    measurements: EnclaveMeasurements | NitroTpmMeasurements, advice: str
+def _no_identity(
+    measurements: EnclaveMeasurements | NitroTpmMeasurements, indexes: tuple[int, ...], advice: str
 ) -> PolicyError:
+    kind, rules = measurements.kind, measurements.pcr_rules()
     meanings = [
-        f"PCR{index}: {meaning}"
-        for index, rule in measurements.pcr_rules().items()
-        if isinstance(rule, Sha384) and rule.value in _IDENTIFY_NOTHING
-        if (meaning := meaning_of(measurements.kind, index, rule.value))
+        f"PCR{index}: {meaning_of(kind, index, rule.value)}"
+        for index in indexes
+        if isinstance(rule := rules[index], Sha384) and not _identifies(rule)
     ]
     found = f" ({', '.join(meanings)})" if meanings else ""
-    return PolicyError(type(measurements).__name__, f"this set identifies no code{found}: {advice}")
+    problem = f"this set identifies no code{found}: {advice}"
+    return PolicyError(type(measurements).__name__, problem)
 
 
 def _check_set(measurements: EnclaveMeasurements | NitroTpmMeasurements) -> None:

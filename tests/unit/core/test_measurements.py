@@ -310,9 +310,9 @@ def test_the_error_says_what_is_missing_and_what_the_values_mean() -> None:
         "pin PCR4 together with PCR12, or PCR7, or use AnyNitroTpm"
     )
     with pytest.raises(PolicyError) as mistake:
-        _make(EnclaveMeasurements, _enclave(WAIVED, WAIVED, ONE, WAIVED))
+        _make(EnclaveMeasurements, _enclave(WAIVED, WAIVED, ONE, Sha384.ZERO))
     assert mistake.value.problem == (
-        "this set identifies no code (PCR3: no IAM role): "
+        "this set identifies no code (PCR8: unsigned image): "
         "pin PCR0, or PCR1 together with PCR2, or PCR8, or use AnyEnclave"
     )
     with pytest.raises(PolicyError) as mistake:
@@ -347,7 +347,7 @@ def test_shared_values_are_found_in_captured_documents(pcrs: tuple[str, dict[int
         (DocumentKind.NITRO_TPM, 7, NO_SECURE_BOOT, "Secure Boot is off"),
         (DocumentKind.NITRO_TPM, 2, SEPARATOR, "nothing was measured but the separator"),
         (DocumentKind.NITRO_TPM, 4, NO_BOOT_APPLICATION, "no boot application"),
-        (DocumentKind.NITRO_TPM, 17, ALL_ONES, "not in use: all ones"),
+        (DocumentKind.NITRO_TPM, 17, ALL_ONES, "unused, all ones"),
         (DocumentKind.NITRO_TPM, 4, ONE, None),
         (DocumentKind.NITRO_TPM, 8, Sha384.ZERO, "nothing was measured"),
         *(
