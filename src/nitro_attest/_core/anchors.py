@@ -9,8 +9,9 @@ from base64 import b64decode
 from dataclasses import dataclass
 from typing import Final, final
 
-from nitro_attest._core.certificate import Role, read_certificate
+from nitro_attest._core.certificate import read_certificate
 from nitro_attest._core.errors import PolicyError, VerificationError
+from nitro_attest._core.profile import Role, check_profile
 
 # The names and the SHA-256 of AWS's roots. The first is published by AWS, the second computed from
 # the PEM that AWS publishes.
@@ -58,7 +59,7 @@ class TrustAnchor:
         if self.sha256 != _ROOTS_OF_AWS.get(self.name, self.sha256):  # V-13
             raise PolicyError("TrustAnchor.name", "this is the name of another root, one of AWS's")
         try:
-            read_certificate(self.certificate, Role.AUTHORITY, self.name)  # V-13
+            check_profile(read_certificate(self.certificate, self.name), Role.CA, self.name)  # V-13
         except VerificationError as exc:
             raise PolicyError(
                 "TrustAnchor.certificate", f"expected a P-384 CA certificate ({exc.reason})"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final, cast
 
 from nitro_attest._core.appraisal import Authenticated, appraise, screen
-from nitro_attest._core.chain import check_chain
+from nitro_attest._core.chain import DEFAULT_CACHE, check_chain
 from nitro_attest._core.document import MAX_FIELD_BYTES, UnverifiedDocument
 from nitro_attest._core.envelope import MAX_DOCUMENT_BYTES, check_signature, read_envelope
 from nitro_attest._core.errors import PolicyError
@@ -49,7 +49,11 @@ def verify(
     screen(unverified, policy)
     # 5. The chain: from the leaf to the root that the policy names, valid now.
     leaf = check_chain(
-        unverified.certificate, unverified.cabundle, policy.trust_anchor, at, unverified.module_id
+        unverified,
+        policy.trust_anchor,
+        now=at,
+        max_clock_skew=policy.freshness.max_clock_skew,
+        cache=DEFAULT_CACHE,
     )
     # 6. The signature, by the leaf's key, over the payload as received.
     check_signature(envelope, leaf.public_key)

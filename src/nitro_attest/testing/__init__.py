@@ -17,6 +17,7 @@ from nitro_attest.testing._fake import (
     encode_payload,
     pcrs_of,
 )
+from nitro_attest.testing._fake_nsm import FakeNsm
 from nitro_attest.testing._faults import FAULTS, Faults, FaultyDocument
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "EnvelopeTag",
     "FakeChain",
     "FakeNitro",
+    "FakeNsm",
     "Faults",
     "FaultyDocument",
     "PayloadMap",

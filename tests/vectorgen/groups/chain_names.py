@@ -130,6 +130,23 @@ def good_leaf_subject(name: bytes) -> Case:
     return enclave_case(at("leaf", lambda recipe: replace(recipe, subject=name)))
 
 
+@family(
+    Row("other", "names another instance", f"i-00000000000000000.{DOMAIN}"),
+    Row("longer", "names an instance whose id begins with that of the module_id", f"i-0fa4e0fa4e0fa4e0f0.{DOMAIN}"),
+    Row("without-dot", "is the instance id alone", "i-0fa4e0fa4e0fa4e0f"),
+    Row("digits-missing", "begins with i- and a dot", f"i-.{DOMAIN}"),
+    Row("other-partition", "ends as that of another partition would", "i-0fa4e0fa4e0fa4e0f.cn-north-1.aws.cn", ACCEPT),
+    Row("no-instance", "names no instance at all", f"host-7.{DOMAIN}", ACCEPT),
+    expect="chain.subject",
+    rule="attacks 47b; 161 of 161 captured documents",
+    effect="Whoever has stolen the key of one instance speaks for every other.",
+)  # fmt: skip
+def instance_subject(common_name: str) -> Case:
+    """The common name of the instance's certificate, which issues the leaf of the module_id, {}."""
+    instance = replace(INSTANCE, subject=der.name(common_name))
+    return enclave_case(hierarchy(instance=instance, leaf=under(instance, LEAF)))
+
+
 @vector(expect="chain.issuer", rule="attacks 55; RFC 5280 section 4.2.1.1", effect=SEARCH)
 def other_authority_key_identifier() -> Case:
     """The zonal certificate names another key identifier than its issuer has; its signature is the issuer's."""

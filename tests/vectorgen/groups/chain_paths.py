@@ -35,7 +35,7 @@ CA_FOR_ALL = "Whoever gets into one machine issues certificates for others."
 LOST = "Refused, genuine documents are lost."
 
 
-def _long_chain(length: int) -> Chain:
+def _long_chain(length: int, first_signer: Key = ROOT.key) -> Chain:
     """Issue a bundle of `length` certificates, root first, with path lengths that just suffice."""
     authorities = [ROOT]
     for index in range(1, length):
@@ -44,7 +44,18 @@ def _long_chain(length: int) -> Chain:
         recipe = replace(INSTANCE, key=key, subject=der.name(f"authority-{index}.{DOMAIN}"))
         recipe = with_extension(recipe, basic_constraints(der.TRUE, der.integer(below)))
         authorities.append(under(authorities[-1], without_extensions(recipe, "2.5.29.14")))
+    authorities[1] = replace(authorities[1], signer=first_signer)
     return chain_of(*authorities, leaf=under(authorities[-1], LEAF))
+
+
+@vector(
+    expect="chain.signature",
+    rule="attacks 121; RFC 5280 section 6.1.3 (a)(1)",
+    effect="Every signature is checked though the first is bad: a stranger's documents cost the most.",
+)
+def seven_certificates_of_a_stranger() -> Case:
+    """The root, and seven CA certificates and a leaf that a stranger has made; only the first signature is bad."""
+    return enclave_case(_long_chain(8, STRANGER))
 
 
 @family(

@@ -1,9 +1,20 @@
 """Optional and unknown fields, kinds of documents (AWS attestation process 3.1 and 3.2.2)."""
 
+from dataclasses import replace
 from typing import Final
 
+from vectorgen.forge import der
 from vectorgen.forge.cbor import Raw
-from vectorgen.forge.certificates import ENCLAVE_ID, NITRO_TPM_ID, hierarchy, leaf_of
+from vectorgen.forge.certificates import (
+    DOMAIN,
+    ENCLAVE_ID,
+    INSTANCE,
+    NITRO_TPM_ID,
+    Chain,
+    hierarchy,
+    leaf_of,
+    under,
+)
 from vectorgen.forge.documents import (
     CHAIN,
     DROP,
@@ -147,6 +158,12 @@ def nitrotpm_pcrs_of_an_enclave() -> Case:
     )
 
 
+def _module(module_id: str) -> Chain:
+    """Issue the chain of a module, on the instance that its name begins with."""
+    instance = replace(INSTANCE, subject=der.name(f"{module_id.removesuffix(SUFFIX)}.{DOMAIN}"))
+    return hierarchy(instance=instance, leaf=under(instance, leaf_of(module_id)))
+
+
 LONG_ID: Final = "i-" + "0" * (256 - len(SUFFIX) - 2) + SUFFIX
 
 
@@ -156,8 +173,8 @@ LONG_ID: Final = "i-" + "0" * (256 - len(SUFFIX) - 2) + SUFFIX
     effect="Refused, longer instance ids would end the service.",
 )
 def module_id_of_256_characters() -> Case:
-    """The module_id has 256 characters, and the leaf's name begins with it."""
-    return enclave_case(hierarchy(leaf=leaf_of(LONG_ID)), module_id=LONG_ID)
+    """The module_id has 256 characters; the leaf's name begins with it, the instance's with its id."""
+    return enclave_case(_module(LONG_ID), module_id=LONG_ID)
 
 
 @vector(
@@ -168,4 +185,4 @@ def module_id_of_256_characters() -> Case:
 def module_id_with_other_printable_characters() -> Case:
     """The module_id begins with a bare-metal host's name, with a blank and a tilde."""
     name = "host 7~a" + SUFFIX
-    return enclave_case(hierarchy(leaf=leaf_of(name)), module_id=name)
+    return enclave_case(_module(name), module_id=name)
