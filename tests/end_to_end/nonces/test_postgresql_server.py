@@ -103,7 +103,9 @@ def test_expired_nonces_are_expired_and_then_deleted(engine: Engine) -> None:
     store = SqlNonces(engine, ttl=TTL)
     nonce = store.issue()
     with engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE nitro_attest_nonces SET expires_at = expires_at - 1800000")
+        connection.exec_driver_sql(
+            "UPDATE nitro_attest_nonces SET expires_at = expires_at - 1800000"
+        )
     assert refusal(store, nonce) is Reason.FRESHNESS_NONCE_EXPIRED
     with engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM nitro_attest_nonces")
@@ -144,24 +146,22 @@ def test_the_search_for_expired_rows_uses_an_index(engine: Engine) -> None:
     assert any("ix_nitro_attest_nonces_expires_at" in line for line in plan)
 
 
-def test_a_commit_waits_for_the_disk(engine: Engine) -> None:
-    """In our transactions only, whatever the session says; more than that is kept."""
+@pytest.mark.parametrize(
+    ("level", "expected"), [("off", "on"), ("local", "on"), ("remote_apply", "remote_apply")]
+)
+def test_a_commit_waits_for_the_disk(shared: PostgreSqlServer, level: str, expected: str) -> None:
+    """Whatever the session says; more than that is kept."""
+    arguments = {"options": f"-c synchronous_commit={level}"}
+    engine = create_engine(shared.url(), connect_args=arguments)
     levels: list[Any] = []
 
     @event.listens_for(engine, "commit")
     def record(connection: Any) -> None:
         levels.append(connection.exec_driver_sql("SHOW synchronous_commit").scalar())
 
-    for level in ("off", "local", "remote_apply"):
-
-        def choose(connection: Any, *_: object, level: str = level) -> None:
-            connection.execute(f"SET synchronous_commit = {level}")
-
-        engine.dispose()
-        event.listen(engine, "connect", choose)
-        SqlNonces(engine, ttl=TTL).issue()
-        event.remove(engine, "connect", choose)
-    assert levels == ["on", "on", "remote_apply"]
+    SqlNonces(engine, ttl=TTL).issue()
+    assert levels == [expected]
+    engine.dispose()
 
 
 def test_an_ordinary_user_can_do_all_but_create_tables(shared: PostgreSqlServer) -> None:
@@ -215,9 +215,7 @@ def test_a_promoted_standby_that_lags_redeems_nothing_of_before(server: PostgreS
                 use()
         standby.query("ALTER SYSTEM SET primary_conninfo = ''")
         standby.query("SELECT pg_reload_conf()")
-        wait_until(
-            lambda: server.query("SELECT count(*) FROM pg_stat_replication") == 0, "the cut"
-        )
+        wait_until(lambda: server.query("SELECT count(*) FROM pg_stat_replication") == 0, "the cut")
         assert _accepted(store, nonces) == MANY
         assert once.claim(b"key", 600)
         server.kill()
@@ -275,9 +273,7 @@ def test_a_read_only_database_is_unavailable(shared: PostgreSqlServer) -> None:
     engine.dispose()
 
 
-def test_async_stores_share_nonces_with_the_other(
-    shared: PostgreSqlServer, engine: Engine
-) -> None:
+def test_async_stores_share_nonces_with_the_other(shared: PostgreSqlServer, engine: Engine) -> None:
     """Issued here, redeemed there, once; with averify_once as well."""
 
     async def use() -> None:
