@@ -1,6 +1,5 @@
 """Eight processes race for ten thousand nonces, and two for a thousand documents, on each store."""
 
-import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -9,7 +8,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy import create_engine
 
-from nitro_attest import FreshNonce, Reason, StaleDocumentError, VerificationError
+from nitro_attest import FreshNonce, StaleDocumentError, VerificationError
 from nitro_attest.nonces import MemoryNonces, NonceStore, NonceStoreUnavailableError, verify_once
 from nitro_attest.nonces.sql import create_tables
 from support.nonce_contract import FAKE, NOW, policy
@@ -30,34 +29,39 @@ def url(request: pytest.FixtureRequest) -> Generator[str]:
                 yield server.url
         case "postgresql":
             with postgresql_server() as server:
-                create_tables(create_engine(server.url()))
+                _create_tables(server.url())
                 yield server.url()
         case _:
             with folder() as directory:
                 url = f"sqlite:///{directory}/nonces.db"
-                create_tables(create_engine(url))
+                _create_tables(url)
                 yield url
+
+
+def _create_tables(url: str) -> None:
+    engine = create_engine(url)
+    create_tables(engine)
+    engine.dispose()
 
 
 def test_eight_processes_redeem_each_nonce_once(url: str) -> None:
     """80,000 presentations, 10,000 redemptions."""
-    store = open_store(url)
-    nonces = [store.issue() for _ in range(NONCES)]
-    began = time.monotonic()
+    with open_store(url) as store:
+        nonces = [store.issue() for _ in range(NONCES)]
     assert race_for_nonces(url, nonces, processes=8) == [1] * NONCES
-    print(f"\n{url.partition(':')[0]}: 80,000 presentations in {time.monotonic() - began:.0f} s")
 
 
 def test_two_workers_with_a_copy_each_get_one_result(url: str) -> None:
     """A thousand documents, each given to two processes at once."""
-    store = open_store(url)
-    docs = [FAKE.enclave_document(nonce=store.issue()) for _ in range(DOCUMENTS)]
+    with open_store(url) as store:
+        docs = [FAKE.enclave_document(nonce=store.issue()) for _ in range(DOCUMENTS)]
     assert race_with_documents(url, docs, FAKE.trust_anchor, processes=2) == [1] * DOCUMENTS
 
 
 def test_a_flood_of_invalid_documents_uses_up_none_of_a_thousand_nonces(url: str) -> None:
     """Each with a live nonce in it; then the good documents are accepted."""
-    _flood(open_store(url))
+    with open_store(url) as store:
+        _accept_all(store, _flood_of_invalid(store))
 
 
 def test_a_flood_uses_up_no_nonce_in_memory_either() -> None:
@@ -88,14 +92,9 @@ def test_eight_threads_redeem_each_nonce_once_in_memory() -> None:
 def _redeems(store: NonceStore, nonce: bytes) -> bool:
     try:
         store.redeem(nonce)
-    except StaleDocumentError as refused:
-        assert refused.reason is Reason.FRESHNESS_NONCE_USED
+    except StaleDocumentError:
         return False
     return True
-
-
-def _flood(store: NonceStore) -> None:
-    _accept_all(store, _flood_of_invalid(store))
 
 
 def _flood_of_invalid(store: NonceStore) -> list[bytes]:
