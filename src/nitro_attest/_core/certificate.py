@@ -273,7 +273,7 @@ class _Values(NamedTuple):
 
 @_remember
 def _read_constraints(value: bytes) -> tuple[bool, int | None]:
-    """Return cA and pathLenConstraint (4.2.1.9): cA is written only if TRUE, the length only with it."""
+    """Return cA and pathLenConstraint: cA is written only if TRUE, the length only with it."""
     content = der.read_one(value, der.SEQUENCE)
     if content in (b"", _TRUE):
         return content == _TRUE, None

@@ -186,6 +186,15 @@ def test_names_of_another_form_are_rejected(subject: bytes) -> None:
     assert _failure(subject=subject) == Failure(Reason.CHAIN_CERTIFICATE, PLACE)
 
 
+def test_the_number_of_attributes_is_bounded() -> None:
+    """Sixteen, however they are put into sets."""
+    attributes = [_text(bytes([0x61 + number]), ORGANIZATION) for number in range(17)]
+    one, two = b"".join(attributes[:8]), b"".join(attributes[8:16])
+    assert _read(subject=_name(one, two)).common_name is None
+    for subject in (_name(one, two, attributes[16]), _name(*attributes)):
+        assert _failure(subject=subject) == Failure(Reason.CHAIN_CERTIFICATE, PLACE)
+
+
 @pytest.mark.parametrize("tag", [0x04, 0x02, 0x1C, 0x1E, 0x30, 0x80])
 def test_attributes_are_text(tag: int) -> None:
     """UTF8, printable, teletex or IA5 strings."""
