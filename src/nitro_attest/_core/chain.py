@@ -249,7 +249,7 @@ def _check_names(links: Sequence[_Link], document: UnverifiedDocument) -> None:
         raise rejected(Reason.CHAIN_SUBJECT, leaf.place, expected)
     name = instance.certificate.common_name or ""
     # True of every captured document: the key of one instance can't speak for another.
-    if name.startswith("i-") and not name.startswith(f"{document.instance_id}."):  # V-93
+    if name.startswith("i-") and not name.startswith(f"{document.instance_id}."):  # V-95
         expected = "a common name that begins with the instance id of the module_id and a dot"
         raise rejected(Reason.CHAIN_SUBJECT, instance.place, expected)
 

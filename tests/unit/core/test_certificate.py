@@ -184,6 +184,7 @@ def test_a_common_name_is_the_only_one_and_text(subject: bytes) -> None:
 def test_names_of_another_form_are_rejected(subject: bytes) -> None:
     """No sets, an empty one, one out of order, or attributes that are no pairs of OID and value."""
     assert _failure(subject=subject) == Failure(Reason.CHAIN_CERTIFICATE, PLACE)
+    assert _failure(issuer=subject) == Failure(Reason.CHAIN_CERTIFICATE, PLACE)
 
 
 def test_the_number_of_attributes_is_bounded() -> None:
@@ -199,7 +200,7 @@ def test_the_number_of_attributes_is_bounded() -> None:
 def test_attributes_are_text(tag: int) -> None:
     """UTF8, printable, teletex or IA5 strings."""
     failure = _failure(subject=_name(_text(b"text", ORGANIZATION, tag)))
-    assert failure == Failure(Reason.CHAIN_SUBJECT, PLACE, "a subject of text")
+    assert failure == Failure(Reason.CHAIN_SUBJECT, PLACE, "names of text")
 
 
 EXTENSION = (der(OID, b"\x55\x1d\x63"), der(OCTETS, b"\x05\x00"))
