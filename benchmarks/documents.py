@@ -12,8 +12,8 @@ from typing import Any, Final
 import cbor2
 
 from nitro_attest import AnyEnclave, FreshNonce, NotChecked, Policy, VerificationError, verify
-from nitro_attest._core import chain
-from nitro_attest._core.memo import Memo
+from nitro_attest._core import verification
+from nitro_attest._core.chain import ChainCache
 from nitro_attest.demo import POLICY, PRODUCTION, PRODUCTION_TIME
 from nitro_attest.testing import INSTANCE_ID, FakeChain, FakeNitro
 
@@ -36,8 +36,11 @@ def verify_genuine() -> object:
 
 
 def forget() -> None:
-    """Forget every chain, as a new process has."""
-    setattr(chain, "_KNOWN_HOSTS", Memo(chain.MAX_KNOWN_HOSTS))
+    """Forget every chain, but not the roots that policies name."""
+    cache = ChainCache()
+    for policy in (POLICY, FAKE_POLICY):
+        cache.under(policy.trust_anchor.certificate)
+    vars(verification)["DEFAULT_CACHE"] = cache
 
 
 def refuse(doc: bytes) -> Callable[[], str]:
@@ -53,21 +56,21 @@ def refuse(doc: bytes) -> Callable[[], str]:
     return call
 
 
-def chain_of(number: int, now: datetime = NOW) -> FakeChain:
-    """Issue the chain of one enclave; those of one hour share their host."""
-    return FAKE.chain(module_id(number), now)
+def chain_of(module: str, now: datetime = NOW) -> FakeChain:
+    """Issue the chain of one enclave; those of one hour share their zone, and with it their host."""
+    return FAKE.chain(module, now)
 
 
-def module_id(number: int) -> str:
+def module_id(number: int, instance_id: str = INSTANCE_ID) -> str:
     """Name an enclave."""
-    return f"{INSTANCE_ID}-enc{number:016x}"
+    return f"{instance_id}-enc{number:016x}"
 
 
-def document(number: int, chain: FakeChain, nonce: bytes, now: datetime = NOW) -> bytes:
+def document(module: str, chain: FakeChain, nonce: bytes, now: datetime = NOW) -> bytes:
     """Issue a document of an enclave whose chain is at hand, as large as a captured one."""
     payload = cbor2.dumps(
         {
-            "module_id": module_id(number),
+            "module_id": module,
             "digest": "SHA384",
             "timestamp": (now - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1),
             "pcrs": {index: bytes([index + 1]) * 48 for index in range(16)},
