@@ -57,9 +57,9 @@ def screen(document: UnverifiedDocument, policy: Policy) -> None:
 
     """
     required = policy.measurements[0].kind
-    if document.kind is not required:
+    if document.kind is not required:  # V-49
         raise rejected(Reason.DOCUMENT_KIND, "document", required, document.kind)
-    if document.unknown_fields and not isinstance(policy.unknown_fields, NotChecked):
+    if document.unknown_fields and not isinstance(policy.unknown_fields, NotChecked):  # V-50
         # The names are the sender's text and are not repeated.
         found = f"{len(document.unknown_fields)} unknown"
         expected = "only fields that AWS lists"
@@ -119,9 +119,10 @@ def appraise_freshness(policy: Policy, it: Authenticated) -> tuple[Failure, ...]
     match rule:
         case TimestampOnly():
             pass
-        case FreshNonce() if document.nonce is None:
+        case FreshNonce() if document.nonce is None:  # V-80
             failures.append(Failure(Reason.FRESHNESS_NONCE_ABSENT, "nonce"))
         case FreshNonce() if it.nonce is None or not hmac.compare_digest(document.nonce, it.nonce):
+            # V-81
             found = shown(document.nonce)
             failures.append(Failure(Reason.FRESHNESS_NONCE_MISMATCH, "nonce", None, found))
         case FreshNonce():
@@ -130,17 +131,17 @@ def appraise_freshness(policy: Policy, it: Authenticated) -> tuple[Failure, ...]
             assert_never(rule)
     made, now = (time.isoformat(timespec="milliseconds") for time in (document.timestamp, it.now))
     age = it.now - document.timestamp
-    if age > rule.max_age:
+    if age > rule.max_age:  # V-82
         expected = f"at most {rule.max_age} old at {now}"
         failures.append(Failure(Reason.FRESHNESS_TOO_OLD, "timestamp", expected, made))
-    if -age > rule.max_clock_skew:
+    if -age > rule.max_clock_skew:  # V-83
         expected = f"at most {rule.max_clock_skew} ahead at {now}"
         failures.append(Failure(Reason.FRESHNESS_FROM_THE_FUTURE, "timestamp", expected, made))
     return tuple(failures)
 
 
 def appraise_measurements(policy: Policy, it: Authenticated) -> tuple[Failure, ...]:
-    """Find a set that the document matches; failing that, report what the nearest one differs in."""
+    """Find a set that the document matches; failing that, report how the nearest one differs."""
     pcrs = it.document.pcrs
     nearest = _nearest_set(policy.measurements, pcrs)
     failures = [*_mode_failures(nearest, pcrs)]
@@ -158,6 +159,7 @@ def appraise_measurements(policy: Policy, it: Authenticated) -> tuple[Failure, .
 
 def _nearest_set(sets: tuple[Measurements, ...], pcrs: Pcrs) -> Measurements:
     """Return the first set with the fewest differences, so one that matches if there is any."""
+    # V-88: whole sets only, so that values of different builds never mix
     return min(sets, key=lambda measurements: len(_differences(measurements, pcrs)))
 
 
@@ -166,7 +168,9 @@ def _differences(measurements: Measurements, pcrs: Pcrs) -> dict[int, Sha384]:
     return {
         index: rule
         for index, rule in measurements.pcr_rules().items()
-        if isinstance(rule, Sha384) and not hmac.compare_digest(pcrs.get(index, b""), rule.value)
+        if isinstance(rule, Sha384)
+        # V-86, V-87: an absent PCR has no byte in common with any
+        and not hmac.compare_digest(pcrs.get(index, b""), rule.value)
     }
 
 
@@ -185,20 +189,20 @@ def _mode_failures(measurements: Measurements, pcrs: Pcrs) -> tuple[Failure, ...
 def _debug_failures(pcrs: Pcrs) -> tuple[Failure, ...]:
     """Require PCR0, PCR1 and PCR2, and that none is zero: in debug mode all three are."""
     values = {f"PCR{index}": pcrs.get(index) for index in DEBUG_PCRS}
-    if zero := [name for name, value in values.items() if value == Sha384.ZERO.value]:
+    if zero := [name for name, value in values.items() if value == Sha384.ZERO.value]:  # V-84
         found = f"{', '.join(zero)} all zero"
         return (Failure(Reason.POLICY_DEBUG_ENCLAVE, "enclave", "not in debug mode", found),)
     expected = "present, to rule out debug mode"
     return tuple(
         Failure(Reason.POLICY_PCR_ABSENT, name, expected, "absent")
         for name, value in values.items()
-        if value is None
+        if value is None  # V-85
     )
 
 
 def _production_failures(pcrs: Pcrs) -> tuple[Failure, ...]:
     """Require debug mode, so that a policy for it accepts no production enclave unnoticed."""
-    if any(pcrs.get(index) == Sha384.ZERO.value for index in DEBUG_PCRS):
+    if any(pcrs.get(index) == Sha384.ZERO.value for index in DEBUG_PCRS):  # V-89
         return ()
     subject, found = "PCR0 (DebugEnclave)", shown(pcrs.get(0))
     return (Failure(Reason.POLICY_PCR_MISMATCH, subject, Sha384.ZERO.hex(), found),)
@@ -207,12 +211,14 @@ def _production_failures(pcrs: Pcrs) -> tuple[Failure, ...]:
 def appraise_public_key(policy: Policy, it: Authenticated) -> tuple[Failure, ...]:
     """Compare `public_key` with its rule."""
     value = it.document.public_key
+    # V-90
     return _field_failures(policy.public_key, value, "public_key", Reason.POLICY_PUBLIC_KEY)
 
 
 def appraise_user_data(policy: Policy, it: Authenticated) -> tuple[Failure, ...]:
     """Compare `user_data` with its rule."""
     value = it.document.user_data
+    # V-91
     return _field_failures(policy.user_data, value, "user_data", Reason.POLICY_USER_DATA)
 
 
@@ -234,6 +240,7 @@ def _field_failures(
 
 
 Check = Callable[[Policy, Authenticated], tuple[Failure, ...]]
+# V-94: what is stale is not compared any further.
 APPRAISAL: Final[tuple[Mapping[str, Check], ...]] = (
     {"freshness": appraise_freshness},
     {

@@ -45,10 +45,9 @@ class AttestationResult:
 
     def __post_init__(self, seal: object) -> None:
         """Prevent results that are made by hand."""
-        if seal is not SEAL:
-            raise TypeError(
-                "only nitro_attest.verify makes a result; for tests see nitro_attest.testing"
-            )
+        if seal is not SEAL:  # V-92
+            message = "only nitro_attest.verify makes a result; for tests see nitro_attest.testing"
+            raise TypeError(message)
 
     def require_public_key(self) -> bytes:
         """Return the attested public key, 1 to 1024 bytes.

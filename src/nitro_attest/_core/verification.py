@@ -83,7 +83,7 @@ def _exact_bytes(value: object, field: str) -> bytes:
     """Copy any buffer to exact `bytes`, which no subclass and no other thread can change."""
     if type(value) is bytes:
         return value
-    if isinstance(value, str):
+    if isinstance(value, str):  # V-14
         raise PolicyError(field, "expected bytes, not text: decode base64 or hex digits first")
     try:
         view = memoryview(cast("bytes", value)).cast("B")
@@ -94,17 +94,17 @@ def _exact_bytes(value: object, field: str) -> bytes:
 
 def _expected_nonce(policy: object, nonce: object) -> bytes | None:
     """Return the nonce that the policy requires: the call has the value, the policy the rule."""
-    if type(policy) is not Policy:
+    if type(policy) is not Policy:  # V-15
         raise PolicyError("policy", "expected a Policy")
     field = "nonce"
     if type(policy.freshness) is not FreshNonce:
-        if nonce is not None:
+        if nonce is not None:  # V-16
             raise PolicyError(field, "TimestampOnly checks no nonce; use FreshNonce to check it")
         return None
-    if nonce is None:
+    if nonce is None:  # V-16
         raise PolicyError(field, "FreshNonce needs the nonce that was issued")
     expected = _exact_bytes(nonce, field)
-    if not MIN_NONCE_BYTES <= len(expected) <= MAX_FIELD_BYTES:
+    if not MIN_NONCE_BYTES <= len(expected) <= MAX_FIELD_BYTES:  # V-17
         found = f"not {len(expected)}"
         raise PolicyError(field, f"expected {MIN_NONCE_BYTES} to {MAX_FIELD_BYTES} bytes, {found}")
     return expected
@@ -113,7 +113,7 @@ def _expected_nonce(policy: object, nonce: object) -> bytes | None:
 def _in_utc(now: object) -> datetime:
     """Return a plain datetime in UTC. Its time zone is the caller's code, and is asked once."""
     field, aware = "now", "expected an aware datetime, such as datetime.now(UTC)"
-    if not isinstance(now, datetime):
+    if not isinstance(now, datetime):  # V-18
         raise PolicyError(field, aware)
     try:
         offset = datetime.utcoffset(now)

@@ -46,6 +46,7 @@ NITRO_TPM_MODULE_ID: Final = f"{INSTANCE_ID}-tpm0000000000000000"
 REGION: Final = "us-east-1"
 NEVER_TRUST: Final = "NEVER_TRUST.fake-nitro"
 
+_MIN_SEED_BYTES: Final = 16  # 128 bits
 _PROTECTED_HEADER: Final = bytes.fromhex("a1013822")
 _NO_HEADER: Final[dict[int, object]] = {}
 _MAX_COMMON_NAME: Final = 64  # X.520, ub-common-name
@@ -60,7 +61,7 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 @final
 class PayloadMap(Enum):
-    """How the map of the payload is encoded: by AWS definite until 2025-05, and indefinite since."""
+    """How the payload's map is encoded: by AWS definite until 2025-05, and indefinite since."""
 
     DEFINITE = "definite"
     INDEFINITE = "indefinite"
@@ -93,8 +94,8 @@ class FakeNitro:
 
     def __init__(self, *, seed: bytes | None = None, now: datetime | None = None) -> None:
         """Make the root."""
-        if seed is not None and len(seed) < 16:
-            raise PolicyError("seed", "expected at least 16 bytes")
+        if seed is not None and len(seed) < _MIN_SEED_BYTES:
+            raise PolicyError("seed", f"expected at least {_MIN_SEED_BYTES} bytes")
         self._seed = secrets.token_bytes(32) if seed is None else seed
         self.now: Final = _aware(datetime.now(UTC) if now is None else now)
         self._root: Final = Authority(distinguished_name(NEVER_TRUST), self._key("root"))
@@ -123,7 +124,7 @@ class FakeNitro:
         payload_map: PayloadMap = PayloadMap.INDEFINITE,
         tag: EnvelopeTag = EnvelopeTag.ABSENT,
     ) -> bytes:
-        """Issue the document of a Nitro Enclave; `pcrs` replaces single PCRs of the sixteen it has."""
+        """Issue an enclave's document; `pcrs` replaces single PCRs of the sixteen it has."""
         values = {**_enclave_pcrs(), **(pcrs or {})}
         fields = {"pcrs": values, "public_key": public_key, "user_data": user_data, "nonce": nonce}
         return self._issue(fields, module_id, now, payload_map, tag)
@@ -140,7 +141,7 @@ class FakeNitro:
         payload_map: PayloadMap = PayloadMap.INDEFINITE,
         tag: EnvelopeTag = EnvelopeTag.ABSENT,
     ) -> bytes:
-        """Issue the document of an instance with NitroTPM; `pcrs` replaces single PCRs of the 24 it has."""
+        """Issue a NitroTPM document; `pcrs` replaces single PCRs of the 24 it has."""
         values = {**_nitro_tpm_pcrs(), **(pcrs or {})}
         fields = {
             "nitrotpm_pcrs": values,
@@ -202,7 +203,7 @@ class FakeNitro:
 
     @staticmethod
     def sign(payload: bytes, chain: FakeChain, *, tag: EnvelopeTag = EnvelopeTag.ABSENT) -> bytes:
-        """Put any payload into an envelope signed with the leaf's key, also one no module writes."""
+        """Put any payload into a signed envelope, also one that no module would write."""
         message = cbor2.dumps(["Signature1", _PROTECTED_HEADER, b"", payload])
         r, s = decode_dss_signature(
             chain.leaf_key.sign(message, ec.ECDSA(SHA384(), deterministic_signing=True))
@@ -286,7 +287,7 @@ class FakeNitro:
 
 
 def encode_payload(payload: Mapping[str, object], payload_map: PayloadMap) -> bytes:
-    """Encode a payload as AWS did (definite map) or does (indefinite map around definite content)."""
+    """Encode a payload in a map of definite or of indefinite length, as AWS did and does."""
     if payload_map is PayloadMap.DEFINITE:
         return cbor2.dumps(payload)
     return (
@@ -308,7 +309,7 @@ def _pcr(text: str) -> bytes:
 
 
 def _enclave_pcrs() -> dict[int, bytes]:
-    """Return sixteen PCRs: an image, no IAM role, the instance's own PCR4 by AWS's formula, unsigned."""
+    """Return sixteen PCRs: an unsigned image, no IAM role, PCR4 by AWS's formula."""
     pcrs = dict.fromkeys(range(16), bytes(48))
     pcrs |= {index: _pcr(f"enclave PCR{index}") for index in (0, 1, 2)}
     pcrs[4] = hashlib.sha384(bytes(48) + INSTANCE_ID.encode()).digest()

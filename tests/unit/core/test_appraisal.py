@@ -36,6 +36,7 @@ from nitro_attest import (
 )
 from nitro_attest._core.appraisal import APPRAISAL, Authenticated, appraise, screen
 from nitro_attest._core.document import Pcrs
+from nitro_attest._core.measurements import PCR_FIELDS
 from nitro_attest._core.payload import read_payload
 from support import certificates as forge
 
@@ -361,8 +362,7 @@ def test_a_pinned_pcr_that_the_document_does_not_have_is_no_match() -> None:
 def _build(number: int, differences: int) -> EnclaveMeasurements:
     """Make a set that differs from a document of SOME in the last `differences` of its PCRs."""
     values = [Sha384(SOME)] * (8 - differences) + [Sha384(bytes([number]) * 48)] * differences
-    names = ("pcr0_image", "pcr1_kernel", "pcr2_application", "pcr3_iam_role")
-    names += ("pcr4_instance_id", "pcr8_signing_certificate")
+    names = list(PCR_FIELDS[DocumentKind.ENCLAVE].values())
     return EnclaveMeasurements(
         label=f"build {number}",
         **dict(zip(names, values, strict=False)),
