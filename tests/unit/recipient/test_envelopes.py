@@ -1,7 +1,6 @@
 """What encrypt and seal write, and what decrypt and open_sealed accept."""
 
 import pickle
-from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -142,7 +141,7 @@ def test_decrypt_opens_every_form(form: Form) -> None:
 
 # Forms that it rejects
 
-EC_KEY_ALGORITHM = bytes.fromhex("300d06092a864886f70d0101010500")  # rsaEncryption, PKCS#1 v1.5
+PKCS1_V1_5 = bytes.fromhex("300d06092a864886f70d0101010500")  # rsaEncryption
 OAEP_SHA_1 = bytes.fromhex("300d06092a864886f70d0101073000")
 REJECTED = {
     "65 chunks": Form(chunk_sizes=[0] * 64 + [1000]),
@@ -172,7 +171,7 @@ REJECTED = {
     "another key's identifier": Form(identifier=bytes(32)),
     "a SHA-1 identifier": Form(identifier=bytes(20)),
     "an identifier in SEQUENCE": Form(identifier_tag=0x30),
-    "RSA with PKCS#1 v1.5": Form(key_algorithm=EC_KEY_ALGORITHM),
+    "RSA with PKCS#1 v1.5": Form(key_algorithm=PKCS1_V1_5),
     "OAEP with SHA-1": Form(key_algorithm=OAEP_SHA_1),
     "another cipher": Form(cipher=bytes.fromhex("0609608648016503040102")),
     "SignedData": Form(content_type=bytes.fromhex("06092a864886f70d010702")),
@@ -387,10 +386,7 @@ def test_changed_envelopes_give_plaintext_or_the_one_error() -> None:
 
 
 @pytest.mark.full
-def test_all_changed_envelopes_give_plaintext_or_the_one_error(
-    record_property: Callable[[str, object], None],
-) -> None:
+def test_all_changed_envelopes_give_plaintext_or_the_one_error() -> None:
     """The long run."""
     outcomes = mutate_and_open(ALL_MUTATIONS, "the whole")
-    record_property("outcomes", outcomes)
     assert sum(outcomes.values()) == ALL_MUTATIONS
