@@ -64,6 +64,8 @@ from nitro_attest._core.policy import (
 from nitro_attest._core.result import AttestationResult
 from nitro_attest._core.verification import read_unverified, verify
 
+__version__ = "0.1.0"  # as in pyproject.toml; a test holds the two equal
+
 __all__ = [
     "AWS_NITRO_ROOT_G1",
     "AWS_US_GOV_NITRO_ROOT_G1",

@@ -37,6 +37,10 @@ def read_pcrs(data: bytes | str, source: str, measured: tuple[int, ...]) -> dict
     if "Measurements" in outer:
         place = f"{source}: Measurements"
         inner = _strict_json.expect_object(outer["Measurements"], place)
+        beyond = [name for name in outer if name.upper().startswith("PCR")]
+        if beyond:
+            shown = _strict_json.shown(beyond[0])
+            raise PolicyError(source, f"expected PCRs inside Measurements only; found {shown}")
     pcrs: dict[int, Sha384] = {}
     for name, value in inner.items():
         if name == "HashAlgorithm":

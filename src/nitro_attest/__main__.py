@@ -1,4 +1,4 @@
-"""Run the command line as `python -m nitro_attest.cli`."""
+"""Run the command line as `python -m nitro_attest`."""
 
 import sys
 
