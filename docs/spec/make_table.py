@@ -1,4 +1,4 @@
-"""Write the rules of verification.md from rules.toml; with --check, report whether they are up to date.
+"""Write the rules of verification.md from rules.toml; with --check, report if they are out of date.
 
 Each rule becomes a section with an anchor of its own (`#v-54`), so that a review or an issue can
 link to it. Sources are written as links, and tests as ids that pytest accepts.
