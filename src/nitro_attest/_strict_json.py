@@ -109,14 +109,12 @@ def _check_depth(text: str, source: str) -> None:
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        seen: set[str] = set()
-        for name, _ in pairs:
-            if name in seen:
-                problem = f"the name {shown(name)} is given twice in one object"
-                raise _AmbiguousError(problem)
-            seen.add(name)
+    values: dict[str, object] = {}
+    for name, value in pairs:
+        if name in values:
+            problem = f"the name {shown(name)} is given twice in one object"
+            raise _AmbiguousError(problem)
+        values[name] = value
     return values
 
 

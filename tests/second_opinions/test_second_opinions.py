@@ -1,7 +1,7 @@
 """No peer disagrees unnoticed: what we accept they accept, and where they accept more, we say why.
 
-pycose is asked about the envelope and the signature, pyhanko-certvalidator and `openssl verify`
-about the chain. Fields, freshness and policy are nobody's business but ours. Our own answer is
+pycose is asked about the envelope and the signature; the path validation of `cryptography`,
+pyhanko-certvalidator and `openssl verify` about the chain. Fields, freshness and policy are nobody's business but ours. Our own answer is
 asked of both signature backends, and is one.
 """
 
@@ -17,12 +17,14 @@ import pytest
 from nitro_attest import SignatureBackend, use_signature_backend
 from nitro_attest._core import es384
 from second_opinions import cases, peers
+from support.oracle import cryptography_accepts
 
 DIVERGENCES: Final = Path(__file__).parent / "divergences.json"
 LEAST_CASES: Final = 1000
 LEAST_ACCEPTED: Final = 250
 PYCOSE: Final = "pycose"
 CHAIN_PEERS: Final[dict[str, Callable[..., bool]]] = {
+    "cryptography": cryptography_accepts,
     "pyhanko-certvalidator": peers.pyhanko_accepts,
     "openssl verify": peers.openssl_accepts,
 }

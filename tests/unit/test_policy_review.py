@@ -396,7 +396,11 @@ WAIVED = NotChecked("x")
             "may run in anybody's AWS account",
         ),
         (replace(INSTANCE, pcr4_boot_manager=WAIVED), "only PCR7: trust in a signing key"),
-        (replace(INSTANCE, pcr12_command_line=Sha384.ZERO), "a zero PCR12 says nothing"),
+        (replace(INSTANCE, pcr12_command_line=Sha384.ZERO), "a zero PCR12 says nothing if"),
+        (
+            replace(INSTANCE, pcr12_command_line=Sha384.ZERO, other_pcrs=((8, ONE), (9, ONE))),
+            policy_review.BOOT_LOADER_NOTE,
+        ),
         (AnyEnclave("x"), "anybody with an AWS account"),
         (AnyNitroTpm("x"), "anybody with an AWS account"),
         (DebugEnclave("x"), "no PCR says which code runs"),

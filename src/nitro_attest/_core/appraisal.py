@@ -115,18 +115,11 @@ def _remember_until(timestamp: datetime, policy: Policy) -> datetime:
 def appraise_freshness(policy: Policy, it: Authenticated) -> tuple[Failure, ...]:
     """Compare the nonce with the one that was issued, and the timestamp with the rule's window."""
     rule, document = policy.freshness, it.document
-    failures: list[Failure] = []
     match rule:
-        case TimestampOnly():
-            pass
-        case FreshNonce() if document.nonce is None:  # V-80
-            failures.append(Failure(Reason.FRESHNESS_NONCE_ABSENT, "nonce"))
-        case FreshNonce() if it.nonce is None or not hmac.compare_digest(document.nonce, it.nonce):
-            # V-81
-            found = shown(document.nonce)
-            failures.append(Failure(Reason.FRESHNESS_NONCE_MISMATCH, "nonce", None, found))
         case FreshNonce():
-            pass
+            failures = _nonce_failures(document.nonce, it.nonce)
+        case TimestampOnly():
+            failures = []
         case _:
             assert_never(rule)
     made, now = (time.isoformat(timespec="milliseconds") for time in (document.timestamp, it.now))
@@ -138,6 +131,14 @@ def appraise_freshness(policy: Policy, it: Authenticated) -> tuple[Failure, ...]
         expected = f"at most {rule.max_clock_skew} ahead at {now}"
         failures.append(Failure(Reason.FRESHNESS_FROM_THE_FUTURE, "timestamp", expected, made))
     return tuple(failures)
+
+
+def _nonce_failures(found: bytes | None, issued: bytes | None) -> list[Failure]:
+    if found is None:  # V-80
+        return [Failure(Reason.FRESHNESS_NONCE_ABSENT, "nonce")]
+    if issued is None or not hmac.compare_digest(found, issued):  # V-81
+        return [Failure(Reason.FRESHNESS_NONCE_MISMATCH, "nonce", None, shown(found))]
+    return []
 
 
 def appraise_measurements(policy: Policy, it: Authenticated) -> tuple[Failure, ...]:

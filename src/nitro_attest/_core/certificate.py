@@ -43,6 +43,9 @@ _EXTENSION_TAGS, _CRITICAL_TAGS = b"\x06\x04", b"\x06\x01\x04"
 _PATH_LENGTHS: Final = 1 << 63  # eight octets, as many as `cryptography` reads
 _PAIR: Final = 2
 _T = TypeVar("_T")
+# Parts repeat in every certificate (`C=US, O=Amazon`, the same basicConstraints and keyUsage): to
+# read them once saves a tenth of an unknown chain.
+_remember: Final = lru_cache(maxsize=256)
 
 
 @final
@@ -197,15 +200,19 @@ def _read_time(time: Element) -> datetime:
 
 
 def _read_extensions(content: bytes) -> tuple[Extension, ...]:
-    found: list[Extension] = []
-    for entry in der.read_all(der.read_one(content, der.SEQUENCE)):
-        oid, *critical, value = der.read_these(entry.content, _EXTENSION_TAGS, _CRITICAL_TAGS)
-        if entry.tag != der.SEQUENCE or not der.is_object_identifier(oid):  # V-52
-            raise DerError
-        if critical and critical[0].encoded != _TRUE:  # V-52: X.690 11.1 and 11.5
-            raise DerError
-        found.append(Extension(oid=oid.content, critical=bool(critical), value=value.content))
-    return tuple(found)
+    entries = der.read_all(der.read_one(content, der.SEQUENCE))
+    return tuple([_read_extension(entry.encoded) for entry in entries])
+
+
+@_remember
+def _read_extension(encoded: bytes) -> Extension:
+    content = der.read_one(encoded, der.SEQUENCE)
+    oid, *critical, value = der.read_these(content, _EXTENSION_TAGS, _CRITICAL_TAGS)
+    if not der.is_object_identifier(oid):  # V-52
+        raise DerError
+    if critical and critical[0].encoded != _TRUE:  # V-52: X.690 11.1 and 11.5
+        raise DerError
+    return Extension(oid=oid.content, critical=bool(critical), value=value.content)
 
 
 def _read_name(encoded: bytes) -> list[Attribute]:
@@ -213,12 +220,12 @@ def _read_name(encoded: bytes) -> list[Attribute]:
     found: list[Attribute] = []
     for relative in der.read_all(der.read_one(encoded, der.SEQUENCE)):
         found += _read_relative_name(relative.encoded)
+        if len(found) > der.MAX_RUN:  # V-52
+            raise DerError
     return found
 
 
-# Every name repeats `C=US, O=Amazon, OU=AWS`: remembering the forms of its parts saves a tenth of
-# an unknown chain.
-@lru_cache(maxsize=256)
+@_remember
 def _read_relative_name(encoded: bytes) -> tuple[Attribute, ...]:
     members = der.read_all(der.read_one(encoded, der.SET))
     encodings = [member.encoded for member in members]
@@ -264,6 +271,7 @@ class _Values(NamedTuple):
             raise rejected(Reason.CHAIN_EXTENSION, f"{self.place}: {kind.name}") from exc
 
 
+@_remember
 def _read_constraints(value: bytes) -> tuple[bool, int | None]:
     """Return cA and pathLenConstraint (4.2.1.9): cA is written only if TRUE, the length only with it."""
     content = der.read_one(value, der.SEQUENCE)
@@ -275,6 +283,7 @@ def _read_constraints(value: bytes) -> tuple[bool, int | None]:
     return True, path_length
 
 
+@_remember
 def _read_key_usage(value: bytes) -> int:
     """Return the first octet of the bits."""
     unused, *octets = der.read_one(value, der.BIT_STRING) or b"\xff"

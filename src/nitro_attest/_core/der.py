@@ -10,6 +10,9 @@ from typing import Final, NamedTuple, final
 INTEGER, BIT_STRING, OCTET_STRING, OBJECT_IDENTIFIER = 0x02, 0x03, 0x04, 0x06
 SEQUENCE, SET = 0x30, 0x31
 
+# Our bound on work: a TBSCertificate has 8 elements, captured certificates have up to 5 extensions
+# and 6 attributes in a name.
+MAX_RUN: Final = 16
 _HEADER_OCTETS: Final = 2  # a tag and a length, if both are short
 _LONG_TAG: Final = 0x1F  # X.690 8.1.2.4: the tag number follows in further octets
 _MAX_SHORT_LENGTH: Final = 0x7F  # X.690 8.1.3.4
@@ -39,14 +42,14 @@ def read_all(data: bytes, *, at_most: int | None = None) -> list[Element]:
     """Return the elements that fill `data`, or the first `at_most`; nothing holds none.
 
     Raises:
-        DerError: `data` is not a run of whole elements.
+        DerError: `data` is not a run of whole elements, or a longer one than any certificate needs.
 
     """
     found: list[Element] = []
     start, limit = 0, len(data)
     while start < limit and len(found) != at_most:
         content = start + _HEADER_OCTETS
-        if content > limit:
+        if content > limit or len(found) == MAX_RUN:
             raise DerError
         tag, length = data[start], data[start + 1]
         if length > _MAX_SHORT_LENGTH:

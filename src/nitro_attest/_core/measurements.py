@@ -411,16 +411,17 @@ def _check_set(measurements: EnclaveMeasurements | NitroTpmMeasurements) -> None
     _check_other_pcrs(measurements.other_pcrs, set(PCR_FIELDS[measurements.kind]), name)
 
 
+_PAIR: Final = 2
+
+
 def _check_other_pcrs(pairs: object, seen: set[int], name: str) -> None:
     field = f"{name}.other_pcrs"
     if type(pairs) is not tuple:
         raise PolicyError(field, "expected a tuple of (index, Sha384) pairs")
     for pair in cast("tuple[object, ...]", pairs):
-        match pair:
-            case (index, value) if type(pair) is tuple:
-                pass
-            case _:
-                raise PolicyError(field, "expected a tuple of (index, Sha384) pairs")
+        if type(pair) is not tuple or len(cast("tuple[object, ...]", pair)) != _PAIR:
+            raise PolicyError(field, "expected a tuple of (index, Sha384) pairs")
+        index, value = cast("tuple[object, object]", pair)
         if type(index) is not int or not 0 <= index < MAX_PCRS:  # V-09
             raise PolicyError(field, f"expected an index from 0 to {MAX_PCRS - 1}")
         if type(value) is not Sha384:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, TypeAlias, cast, final
 
 from nitro_attest._core.anchors import AWS_NITRO_ROOT_G1, TrustAnchor
 from nitro_attest._core.document import MAX_FIELD_BYTES
@@ -226,7 +226,7 @@ def _plain(value: object) -> object:
         case timedelta():
             return value // timedelta(microseconds=1)
         case tuple():
-            return sorted(map(_plain, value), key=_json)
+            return sorted(map(_plain, cast("tuple[object, ...]", value)), key=_json)
         case EnclaveMeasurements() | NitroTpmMeasurements():
             pcrs = {str(index): _plain(rule) for index, rule in value.pcr_rules().items()}
             return {"type": type(value).__name__, "label": value.label, "pcrs": pcrs}

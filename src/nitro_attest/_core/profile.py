@@ -74,7 +74,10 @@ def _check_extensions(certificate: Certificate, place: str) -> None:
     if len(set(oids)) != len(oids):  # V-60
         raise rejected(Reason.CHAIN_EXTENSION, place, "no extension twice")
     critical = {extension.oid for extension in certificate.extensions if extension.critical}
-    for oid in (critical - _UNDERSTOOD) | _NARROWING.intersection(oids):  # V-61, V-62
+    for oid in critical - _UNDERSTOOD:  # V-61
+        subject = f"{place}: extension {oid.hex()}"
+        raise rejected(Reason.CHAIN_EXTENSION, subject, "none that is not understood")
+    for oid in _NARROWING.intersection(oids):  # V-62
         subject = f"{place}: extension {oid.hex()}"
         raise rejected(Reason.CHAIN_EXTENSION, subject, "none that is not understood")
 

@@ -26,7 +26,7 @@ from nitro_attest import (
 )
 from nitro_attest import demo as demonstration
 from nitro_attest._text import printable
-from nitro_attest.cli import _inspect, _policy_commands, _show_verdict
+from nitro_attest.cli import _inspect, _kms_commands, _policy_commands, _show_verdict
 from nitro_attest.cli._documents import (
     EXIT_OF,
     Call,
@@ -59,6 +59,7 @@ app = typer.Typer(
 )
 app.add_typer(_policy_commands.app, name="policy")
 app.add_typer(pcr_app, name="pcr")
+app.add_typer(_kms_commands.app, name="kms")
 
 Document = Annotated[
     str,

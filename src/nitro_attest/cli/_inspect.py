@@ -22,14 +22,16 @@ from nitro_attest import (
 from nitro_attest._text import ascii_only, printable
 from nitro_attest.cli._lines import at, span
 from nitro_attest.cli._terminal import BAD, FAINT, WARN, Digits, Page, Part, Row
-from nitro_attest.policy_review import KIND_NAMES, PCR_NAMES
+from nitro_attest.policy_review import BOOT_LOADER_NOTE, KIND_NAMES, PCR_NAMES
 from nitro_attest.reference_values import pcr
 
 _ZERO: Final = Sha384.ZERO.value
 _ONES: Final = b"\xff" * len(_ZERO)
 _DEBUG_PCRS: Final = (0, 1, 2)  # AWS: zero in debug mode
 _INSTANCE_PCR: Final = (DocumentKind.ENCLAVE, 4)
-_SHOWN_WHOLE: Final = 64  # bytes, as many as a SHA-512
+_COMMAND_LINE_PCR: Final = (DocumentKind.NITRO_TPM, 12)
+_SHOWN_WHOLE: Final = 97  # bytes, as many as a point of P-384
+_SHOWN_OF_MORE: Final = 64
 _BAR: Final = 24
 _SECOND: Final = timedelta(seconds=1)
 _ROOTS: Final = frozenset({AWS_NITRO_ROOT_G1.certificate, AWS_US_GOV_NITRO_ROOT_G1.certificate})
@@ -140,8 +142,11 @@ def _pcr(document: UnverifiedDocument, index: int, value: bytes) -> list[Part]:
     meaning = meaning_of(document.kind, index, value)
     if value == _ZERO:
         style = BAD if index in _debug_pcrs(document) else WARN
-        return [Text(f"zero: {meaning}" if meaning else "zero", style=style)]
-    parts: list[Part] = [Digits(value.hex())]
+        parts: list[Part] = [Text(f"zero: {meaning}" if meaning else "zero", style=style)]
+        if (document.kind, index) == _COMMAND_LINE_PCR and any(document.pcrs.get(8, _ZERO)):
+            parts.append(Text(BOOT_LOADER_NOTE, style=WARN))
+        return parts
+    parts = [Digits(value.hex())]
     if meaning is not None:
         parts.append(Text(meaning, style=WARN))
     if (document.kind, index) == _INSTANCE_PCR and value == _pcr4_of(document):
@@ -190,8 +195,8 @@ def _field(value: bytes | None, page: Page) -> list[Part]:
     if len(value) <= _SHOWN_WHOLE or not page.is_terminal:
         return [size, Digits(value.hex())]
     return [
-        f"{size}, of which the first {_SHOWN_WHOLE} are",
-        Digits(value[:_SHOWN_WHOLE].hex()),
+        f"{size}, of which the first {_SHOWN_OF_MORE} are",
+        Digits(value[:_SHOWN_OF_MORE].hex()),
         "and the SHA-256 of all is (--json prints all)",
         Digits(hashlib.sha256(value).hexdigest()),
     ]

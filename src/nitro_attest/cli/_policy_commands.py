@@ -131,7 +131,7 @@ def new(  # noqa: PLR0913, PLR0917 - each option of the command is a parameter
 
 @app.command()
 def show(file: File) -> None:
-    """Say in words what a policy demands."""
+    """Show in words all that a policy demands."""
     _show_policy.show(read_policy(file), page())
 
 

@@ -65,7 +65,7 @@ _WORD: Final = {Exit.ACCEPTED: "accepted", Exit.MISTAKE: "UNREAD"}
 
 def show_one(outcome: Outcome, policy: Policy, page: Page) -> None:
     """Write the verdict on one document."""
-    failures = () if outcome.rejection is None else outcome.rejection.failures
+    failures = _failures(outcome)
     page.rows(_steps(failures, _waivers(outcome, policy)))
     page.gap()
     if outcome.result is not None:
@@ -138,6 +138,10 @@ def print_json(sources: list[Source], call: Call) -> Exit:
             typer.echo(to_json(outcome, call.policy))
             codes.add(outcome.exit_code)
     return worst(codes)
+
+
+def _failures(outcome: Outcome) -> tuple[Failure, ...]:
+    return () if outcome.rejection is None else outcome.rejection.failures
 
 
 def _record(outcome: Outcome) -> tuple[str, str]:

@@ -114,7 +114,10 @@ class Page:
 
     def _wrapped(self, text: Text, left: int) -> list[Text]:
         """Return a text in lines from column `left` on; only a word longer than one is broken."""
-        lines = text.wrap(self._console, max(1, self.width - left), overflow="fold")
+        width = self.width - left
+        if _longest_word(text) > width:  # a file name, which a wider terminal may have room for
+            width = min(_longest_word(text), self._console.width - left)
+        lines = text.wrap(self._console, max(1, width), overflow="fold")
         return [Text(" " * left).append_text(line) for line in lines]
 
     def _put(self, line: Text) -> None:

@@ -1,6 +1,7 @@
 """Verdicts are exit codes, mistakes one line, and no text of a document can harm a terminal."""
 
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -606,15 +607,22 @@ def test_output_that_nobody_takes_is_no_traceback(monkeypatch: pytest.MonkeyPatc
         ("policy", "new"),
         ("policy", "new", "--from-kms", "a", "--from-nitro-cli", "b"),
         ("verify", "good.cbor", "--policy", ""),
+        ("verify", "good.cbor", "--policy", "no-nonce.toml", *HEX_NONCE),
+        ("verify", "good.cbor", "--policy", "no-nonce.toml", "--nonce-file", "good.cbor"),
+        ("verify", "good.cbor", "missing", "--policy", "policy.toml", "--nonce", "00"),
         ("policy", "to-kms", "policy.toml"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_1(folder: Path, arguments: tuple[str, ...]) -> None:
-    """Never a traceback, and never exit code 2, which is a verdict."""
-    assert folder.exists()
+    """Never a traceback, never exit code 2, which is a verdict, and never a name of Python."""
+    write_policy(
+        folder / "no-nonce.toml",
+        replace(POLICY, freshness=TimestampOnly(because="x", max_age=timedelta(minutes=5))),
+    )
     done = run(*arguments)
     assert (done.code, done.out) == (1, "")
     assert is_one_line(done.err)
+    assert not re.search(r"[A-Z][a-z]+[A-Z][a-z]", done.err)
 
 
 def broken_files() -> dict[str, bytes]:
@@ -1109,10 +1117,13 @@ def test_exit_codes_are_those_of_the_exceptions() -> None:
     assert _files.decode_document(b"\xd2") == b"\xd2"
 
 
-@pytest.mark.parametrize("name", ["__main__", "imported"])
-def test_the_package_runs_as_a_module(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`python -m nitro_attest`; worker processes import the module and must not run it again."""
+def test_the_package_runs_as_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python -m nitro_attest` is the command; worker processes only import the module."""
     monkeypatch.setattr(sys, "argv", ["nitro-attest", "explain", "chain.expired"])
-    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
-        runpy.run_path(str(Path(nitro_attest.__file__).with_name("__main__.py")), run_name=name)
-    assert bool(out.getvalue()) == (name == "__main__")
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        module = importlib.import_module("nitro_attest.__main__")
+        assert out.getvalue() == ""
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(module.__file__), run_name="__main__")
+    assert ended.value.code == 0
+    assert out.getvalue().startswith("chain.expired")

@@ -1,5 +1,6 @@
 """Odd names and streams give one clear line or the right verdict, and stop no batch."""
 
+import contextlib
 import io
 import json
 import os
@@ -14,7 +15,7 @@ import pytest
 
 from nitro_attest import Absent, FreshNonce, Policy, PolicyError, Present
 from nitro_attest import _bounded_file as bounded
-from nitro_attest.cli import _files, _lines
+from nitro_attest.cli import _app, _files, _lines
 from nitro_attest.policy_file import policy_to_toml
 from nitro_attest.testing import FakeNitro
 from unit.cli.console import run
@@ -188,6 +189,22 @@ def test_a_closed_standard_output_leaves_the_exit_code() -> None:
     """Whoever closes it wants nothing but the code."""
     assert shell(">&-", "verify", "good.cbor", *OPTIONS).returncode == 0
     assert shell(">&-", "verify", "policy.toml", *OPTIONS).returncode == 2
+
+
+@needs_a_full_device
+def test_a_stream_that_fails_is_replaced_by_nothing() -> None:
+    """The same in this process: what is still buffered must not fail again when it is closed."""
+    with FULL.open("w", encoding="utf-8") as out, contextlib.redirect_stdout(out):
+        assert _app.run(["--version"]) == 1
+        out.write("goes nowhere")
+
+
+def test_a_process_without_a_standard_output_has_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In this process."""
+    monkeypatch.setattr(sys, "stdout", None)
+    assert _app.run(["verify", "good.cbor", *OPTIONS]) == 0
 
 
 def test_complaints_go_nowhere_if_there_is_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,10 @@ CASES: dict[str, tuple[tuple[str, ...], list[str]]] = {
             ).pcrs.values()
             if any(value) and value != b"\xff" * 48
         ]
-        + ["Secure Boot is off", "the boot loader's commands: a zero PCR12 says nothing"],
+        + [
+            "Secure Boot is off",
+            "PCR8 is set: the boot loader's commands; a zero PCR12 says nothing",
+        ],
     ),
     "accepted": (
         ("verify", "good.cbor", *VERIFY[2:], "--policy", "lax.toml"),
@@ -133,6 +136,14 @@ def test_digests_are_wrapped_in_rows_of_one_length(columns: int, digits: int) ->
     # the sets pin PCR0, which differs in this document
     assert "".join(left for left, _ in pairs[: 96 // digits]) == PINNED[0]
     assert "".join(right for _, right in pairs[: 96 // digits]) == "5a" * 48
+
+
+def test_a_name_is_not_folded_where_the_terminal_has_room(folder: Path) -> None:
+    """Lines end at 100 columns, but for a word that needs more."""
+    name = "n" * 120
+    (folder / name).write_bytes(GOOD)
+    assert name in run("inspect", name, *AT, columns=200).out
+    assert name in run("verify", name, "good.cbor", *VERIFY, columns=200).out
 
 
 @cases

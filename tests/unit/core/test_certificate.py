@@ -240,7 +240,6 @@ def test_path_lengths_are_read(length: int) -> None:
         *("", "05 00", "30", "30 01", "30 03 01 01", "30 03 01 01 01", "30 03 01 01 00"),
         *("30 03 02 01 00", "30 06 01 01 ff 02 01 80", "30 06 01 01 ff 02 01 ff"),
         *("30 05 01 01 ff 02 00", "30 07 01 01 ff 02 02 00 00", "30 07 01 01 ff 02 02 00 7f"),
-        "30 0e 01 01 ff 02 09 00 80 00 00 00 00 00 00 00",
         *("30 03 01 01 ff 00", "30 06 01 01 ff 02 01 00 00", "31 03 01 01 ff", "04 03 01 01 ff"),
         *("30 81 03 01 01 ff", "30 06 02 01 00 01 01 ff", "30 06 01 01 ff 04 01 00"),
         "30 09 01 01 ff 02 01 00 02 01 00",
@@ -249,6 +248,12 @@ def test_path_lengths_are_read(length: int) -> None:
 def test_constraints_of_another_form_are_rejected(value: str) -> None:
     """Another type, order or number of parts, a FALSE that is written out, a longer path length."""
     failure = _failure(extensions=(extension(19, bytes.fromhex(value)),))
+    assert failure == Failure(Reason.CHAIN_EXTENSION, f"{PLACE}: basicConstraints")
+
+
+def test_path_lengths_have_an_end() -> None:
+    """More than eight octets are as good as malformed."""
+    failure = _failure(extensions=(basic_constraints(CA, integer(1 << 63)),))
     assert failure == Failure(Reason.CHAIN_EXTENSION, f"{PLACE}: basicConstraints")
 
 

@@ -83,9 +83,9 @@ def test_another_root_is_unknown_whatever_its_name() -> None:
     )
     twin = forge.chain({0: swap(signature=forge.twin)})
     for certificates in (attacker, twin, [GOOD[1], GOOD[0], *GOOD[2:]], GOOD[1:]):
-        with pytest.raises(UntrustedDocumentError) as refusal:
+        with pytest.raises(UntrustedDocumentError) as rejection:
             check(certificates, anchor=anchor)
-        assert refusal.value.reason is Reason.CHAIN_UNKNOWN_ROOT
+        assert rejection.value.reason is Reason.CHAIN_UNKNOWN_ROOT
 
 
 @pytest.mark.parametrize("place", range(1, 5))
@@ -192,7 +192,9 @@ NO_SIGNATURES: list[Callable[[bytes], bytes]] = [
 
 
 @pytest.mark.parametrize("signature", NO_SIGNATURES)
-def test_what_can_be_no_signature_is_refused_unchecked(signature: Callable[[bytes], bytes]) -> None:
+def test_what_can_be_no_signature_is_rejected_unchecked(
+    signature: Callable[[bytes], bytes],
+) -> None:
     """Two integers in 1 .. n-1, in DER, and nothing else."""
     assert _reason(_edited(ZONAL, swap(signature=signature))) is Reason.CHAIN_SIGNATURE
 
@@ -237,7 +239,7 @@ def test_the_certificate_itself_is_well_formed(place: int, edit: Edit) -> None:
     "certificate",
     [b"\0", b"0", b"\x30\x00", b"\x30\x80\0\0", b"\x05\x00", b"-----BEGIN CERTIFICATE-----"],
 )
-def test_what_is_no_certificate_is_refused(certificate: bytes) -> None:
+def test_what_is_no_certificate_is_rejected(certificate: bytes) -> None:
     """Garbage in either place."""
     assert _reason([*GOOD[:4], certificate]) is Reason.CHAIN_CERTIFICATE
     assert _reason([*GOOD[:2], certificate, *GOOD[3:]]) is Reason.CHAIN_CERTIFICATE
@@ -506,7 +508,7 @@ def _swap_first(spec: Spec, made: bytes) -> Spec:
 
 
 @pytest.mark.parametrize("edit", ODD_EXTENSIONS.values(), ids=ODD_EXTENSIONS.keys())
-def test_extensions_that_are_refused(edit: Edit) -> None:
+def test_extensions_that_are_rejected(edit: Edit) -> None:
     """Malformed, repeated, critical and not understood, or narrowing in a way that is not evaluated."""
     assert _reason(_edited(INSTANCE, edit)) is Reason.CHAIN_EXTENSION
 
@@ -534,7 +536,7 @@ def test_extensions_that_change_nothing(place: int) -> None:
 
 @pytest.mark.parametrize("place", range(5))
 def test_validity_includes_both_ends_to_the_second(place: int) -> None:
-    """The first and the last second count, a fraction does not, and one second outside is refused."""
+    """The first and the last second count, a fraction does not, and one second outside is rejected."""
     start, end = (
         NOW.replace(microsecond=0) - timedelta(seconds=1),
         NOW.replace(microsecond=0) + timedelta(seconds=1),
@@ -635,7 +637,8 @@ def test_no_skew_widens_the_end(place: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("year", "skew"), [(1, timedelta(minutes=5)), (9999, timedelta(minutes=5)), (9999, timedelta.max)]
+    ("year", "skew"),
+    [(1, timedelta(minutes=5)), (9999, timedelta(minutes=5)), (9999, timedelta.max)],
 )
 def test_no_time_is_out_of_range(year: int, skew: timedelta) -> None:
     """The ends of `datetime` and of `timedelta` overflow nothing."""
