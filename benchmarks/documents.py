@@ -12,8 +12,8 @@ from typing import Any, Final
 import cbor2
 
 from nitro_attest import AnyEnclave, FreshNonce, NotChecked, Policy, VerificationError, verify
-from nitro_attest._core import chain
-from nitro_attest._core.memo import Memo
+from nitro_attest._core import verification
+from nitro_attest._core.chain import ChainCache
 from nitro_attest.demo import POLICY, PRODUCTION, PRODUCTION_TIME
 from nitro_attest.testing import INSTANCE_ID, FakeChain, FakeNitro
 
@@ -36,8 +36,11 @@ def verify_genuine() -> object:
 
 
 def forget() -> None:
-    """Forget every chain, as a new process has."""
-    setattr(chain, "_KNOWN_HOSTS", Memo(chain.MAX_KNOWN_HOSTS))
+    """Forget every chain, but not the roots that policies name."""
+    cache = ChainCache()
+    for policy in (POLICY, FAKE_POLICY):
+        cache.under(policy.trust_anchor.certificate)
+    vars(verification)["DEFAULT_CACHE"] = cache
 
 
 def refuse(doc: bytes) -> Callable[[], str]:

@@ -1,4 +1,4 @@
-"""A verdict and its reasons depend on the document, the policy and the call: never on what was verified before, or by what.
+"""A verdict depends on the document, the policy and the call, never on what was verified before.
 
 Every case is decided with an empty cache, with one that knows whatever of it can be known, with one
 that holds nothing, by each implementation of P-384, by many threads and after a fork; the answers
@@ -97,7 +97,7 @@ EDITS: dict[str, Edit] = {
 
 
 def _forged_cases() -> Iterator[Case]:
-    """Put one fault, or one in the leaf and one above it, into a chain whose other certificates are known to be good."""
+    """Put one fault, or a second one in the leaf, into a chain that is otherwise known."""
     for place in range(5):
         for name, edit in EDITS.items():
             for leaf_name in ("as it is", "forged", "expired", "a CA"):

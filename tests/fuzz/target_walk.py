@@ -3,8 +3,8 @@
 One or two certificates of the fake's chain are changed and signed again by the right keys, so that
 every rule is met and no signature stops the walk. No class of difference is known.
 
-Input: one octet for the place in the chain, root first; two octets for the length of the part of the
-certificate that is signed; the part; and perhaps a second change in the same form.
+Input: one octet for the place in the chain, root first; two octets for the length of the part of
+the certificate that is signed; the part; and perhaps a second change in the same form.
 """
 
 from random import Random

@@ -4,8 +4,8 @@
 
 Each input is a certificate of a captured document or of the fake with one to three changes of an
 element, of a byte, or of the kind that certificates in the wild show. Ours is `read_certificate`
-with the profile, and an issuer that must be the original's byte for byte, as the walk demands. The
-exit code is 1 if ours accepts what the library rejects, or if anything but its own error leaves it.
+with the profile. The exit code is 1 if ours accepts what the library rejects, or if anything but its
+own error leaves it.
 """
 
 import argparse
@@ -62,16 +62,15 @@ def mutate_within(certificate: bytes, chance: Random) -> bytes:
     return der.element(0x30, part, *rest)
 
 
-def ours(certificate: bytes, role: Role, issuer: bytes) -> str:
+def ours(certificate: bytes, role: Role) -> str:
     """Return what our reader and the profile say, or which foreign exception they raise."""
     try:
-        read = read_certificate(certificate, "certificate")
-        check_profile(read, role, "certificate")
+        check_profile(read_certificate(certificate, "certificate"), role, "certificate")
     except UntrustedDocumentError as rejection:
         return str(rejection.reason)
     except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as wrong:
         return f"raised {type(wrong).__name__}"
-    return ACCEPT if read.issuer == issuer else "chain.issuer"
+    return ACCEPT
 
 
 def library(certificate: bytes) -> str:
@@ -95,10 +94,9 @@ def main() -> int:
     found: Counter[tuple[str, str]] = Counter()
     for _ in range(arguments.count):
         certificate, role = chance.choice(originals)
-        issuer = read_certificate(certificate, "certificate").issuer
         change = mutate if chance.random() < 0.5 else mutate_within
         changed = change(certificate, chance)
-        verdict = ours(changed, role, issuer), library(changed)
+        verdict = ours(changed, role), library(changed)
         found[verdict] += 1
         if verdict[0] == ACCEPT != verdict[1] and found[verdict] <= SHOWN:
             print("accepted by our reader alone:", changed.hex())

@@ -119,10 +119,8 @@ def documents(chance: Random) -> Iterator[Json]:
     from support.captured import GENUINE
     from support.mutators import cbor, chains
 
-    fake, chain = (
-        chains.fake_chain_at_now(),
-        chains.fake_nitro().chain(ENCLAVE_MODULE_ID, chains.NOW),
-    )
+    fake = chains.fake_chain_at_now()
+    chain = chains.fake_nitro().chain(ENCLAVE_MODULE_ID, chains.NOW)
     doc = target_chain.document(fake)
     payload = cbor.cbor2.loads(doc)[2]
     while True:

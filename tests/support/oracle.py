@@ -1,6 +1,6 @@
-"""Ask `cryptography.x509.verification` whether a leaf chains to a root: a path builder with RFC 5280's rules.
+"""Ask `cryptography.x509.verification` whether a leaf chains to a root.
 
-It searches a path through whatever it is given, so the path it finds must be the one that was given.
+It searches a path through whatever it is given; the one it finds must be the one that was given.
 """
 
 import warnings

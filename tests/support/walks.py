@@ -1,4 +1,4 @@
-"""Check a chain of the forge with a cache of its own, without an envelope or a payload around it."""
+"""Check a chain of the forge with a cache of its own, without a document around it."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -29,7 +29,7 @@ def document_of(certificates: list[bytes], module_id: str = MODULE_ID) -> Unveri
     )
 
 
-def check(
+def check(  # noqa: PLR0913 - every part of a call, each with a default
     certificates: list[bytes],
     *,
     anchor: TrustAnchor | None = None,

@@ -89,8 +89,7 @@ class Attribute(NamedTuple):
 class Certificate(NamedTuple):
     """The fields of one certificate; nothing is proven of them.
 
-    `signed` is the TBSCertificate. It, the algorithms, names and the key are whole DER elements;
-    `issuer` is not read, since it must be the subject above byte for byte.
+    `signed` is the TBSCertificate. It, the algorithms, names and the key are whole DER elements.
     `common_name` is the subject's only one if that is ASCII text. `is_ca`, `path_length`,
     `key_usage` (its first octet, digitalSignature first) and the key identifiers are None where the
     certificate does not have them.
@@ -139,11 +138,11 @@ def read_certificate(encoded: bytes, place: str) -> Certificate:
         serial_number = der.read_unsigned(serial.content)
         not_before, not_after = _read_validity(validity.content)
         extensions = _read_extensions(block[0].content) if block else ()
-        attributes = _read_name(subject.encoded)
+        issuer_name, subject_name = _read_name(issuer.encoded), _read_name(subject.encoded)
     except DerError as exc:
         raise rejected(Reason.CHAIN_CERTIFICATE, place) from exc
-    if not all(attribute.tag in _STRINGS for attribute in attributes):  # V-56
-        raise rejected(Reason.CHAIN_SUBJECT, place, "a subject of text")
+    if not all(attribute.tag in _STRINGS for attribute in issuer_name + subject_name):  # V-56
+        raise rejected(Reason.CHAIN_SUBJECT, place, "names of text")
     if block and not extensions:  # V-60
         raise rejected(Reason.CHAIN_EXTENSION, f"{place}: extensions", "at least one")
     values = _Values(place, {extension.oid: extension.value for extension in extensions})
@@ -159,7 +158,7 @@ def read_certificate(encoded: bytes, place: str) -> Certificate:
         outer_algorithm=outer_algorithm.encoded,
         issuer=issuer.encoded,
         subject=subject.encoded,
-        common_name=_common_name(attributes),
+        common_name=_common_name(subject_name),
         not_before=not_before,
         not_after=not_after,
         public_key=public_key.encoded,
@@ -215,14 +214,15 @@ def _read_extension(encoded: bytes) -> Extension:
     return Extension(oid=oid.content, critical=bool(critical), value=value.content)
 
 
-def _read_name(encoded: bytes) -> list[Attribute]:
+@_remember
+def _read_name(encoded: bytes) -> tuple[Attribute, ...]:
     """Read a name: a SEQUENCE of SETs of attributes, none of them empty (4.1.2.4)."""
     found: list[Attribute] = []
     for relative in der.read_all(der.read_one(encoded, der.SEQUENCE)):
         found += _read_relative_name(relative.encoded)
         if len(found) > der.MAX_RUN:  # V-52
             raise DerError
-    return found
+    return tuple(found)
 
 
 @_remember
@@ -273,7 +273,7 @@ class _Values(NamedTuple):
 
 @_remember
 def _read_constraints(value: bytes) -> tuple[bool, int | None]:
-    """Return cA and pathLenConstraint (4.2.1.9): cA is written only if TRUE, the length only with it."""
+    """Return cA and pathLenConstraint: cA is written only if TRUE, the length only with it."""
     content = der.read_one(value, der.SEQUENCE)
     if content in (b"", _TRUE):
         return content == _TRUE, None

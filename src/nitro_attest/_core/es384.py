@@ -1,8 +1,8 @@
-"""Tell whether a P-384 signature with SHA-384 is good (FIPS 186-5), of a document or of a certificate.
+"""Tell whether an ECDSA signature on P-384 with SHA-384 is good (FIPS 186-5).
 
-Two implementations of P-384 can do the arithmetic. Everything else (the forms of keys and signatures,
-the range of r and s) is decided before either is asked, so that no verdict depends on which it is.
-High s is accepted: half of AWS's signatures have it.
+Two implementations of P-384 can do the arithmetic. Everything else (the forms of keys and of
+signatures, the range of r and s) is decided before either is asked, so that no verdict depends on
+which it is. High s is accepted: half of AWS's signatures have it.
 """
 
 from collections.abc import Callable, Mapping
@@ -57,13 +57,13 @@ class SignatureBackend(StrEnum):
 
 
 _Check: TypeAlias = Callable[[bytes, bytes, bytes], bool]
-"""Tells whether a key (SubjectPublicKeyInfo) made a signature (DER, r and s in range) over a message."""
+"""Takes a key (SubjectPublicKeyInfo), a signature (DER, r and s in range) and the message."""
 
 _choice: tuple[SignatureBackend, _Check] | None = None
 
 
 def signature_backend() -> SignatureBackend:
-    """Return what checks signatures in this process: AWS-LC if it is installed, unless told otherwise."""
+    """Return what checks signatures in this process: AWS-LC if installed, unless told otherwise."""
     return _chosen()[0]
 
 
@@ -76,7 +76,7 @@ def use_signature_backend(backend: SignatureBackend) -> None:
         PolicyError: `backend` is no `SignatureBackend`, or its package is not installed.
 
     """
-    global _choice
+    global _choice  # noqa: PLW0603 - one choice for each process
     if type(backend) is not SignatureBackend:
         raise PolicyError("signature_backend", "expected a SignatureBackend")
     try:
@@ -88,7 +88,7 @@ def use_signature_backend(backend: SignatureBackend) -> None:
 
 
 def is_public_key(spki: bytes) -> bool:
-    """Tell whether `spki` is a named-curve P-384 key with an uncompressed point that is on the curve.
+    """Tell whether `spki` is a named-curve P-384 key, its point uncompressed and on the curve.
 
     The point is put into the equation here (SP 800-56A section 5.6.2.3.3; the cofactor is 1, so no
     more is to be shown), which takes a quarter of the time that loading the key takes. Whichever
@@ -102,7 +102,7 @@ def is_public_key(spki: bytes) -> bool:
 
 
 def is_good_signature(spki: bytes, signature: bytes, message: bytes) -> bool:
-    """Tell whether the owner of `spki`, which `is_public_key` accepts, made the 96-byte `r || s`."""
+    """Tell whether the owner of `spki`, which `is_public_key` accepts, made these 96 bytes."""
     if len(signature) != SIGNATURE_BYTES:
         return False
     r = int.from_bytes(signature[:48], "big")
@@ -138,8 +138,8 @@ def _load(spki: bytes) -> ec.EllipticCurvePublicKey:
 
 
 def _chosen() -> tuple[SignatureBackend, _Check]:
-    """Return the choice of this process; if the application has made none, AWS-LC if it is installed."""
-    global _choice
+    """Return the choice of the application, or else AWS-LC if it is installed."""
+    global _choice  # noqa: PLW0603 - as above
     if _choice is None:
         try:
             _choice = SignatureBackend.AWS_LC, _aws_lc()
@@ -149,7 +149,8 @@ def _chosen() -> tuple[SignatureBackend, _Check]:
 
 
 def _aws_lc() -> _Check:
-    from awscrt.crypto import EC  # pyright: ignore[reportMissingTypeStubs] - a slow extra, without py.typed
+    # An extra, and slow to import; it has annotations, but no py.typed.
+    from awscrt.crypto import EC  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
 
     load = lru_cache(_MAX_LOADED_KEYS)(EC.new_key_from_der_data)
 

@@ -184,13 +184,23 @@ def test_a_common_name_is_the_only_one_and_text(subject: bytes) -> None:
 def test_names_of_another_form_are_rejected(subject: bytes) -> None:
     """No sets, an empty one, one out of order, or attributes that are no pairs of OID and value."""
     assert _failure(subject=subject) == Failure(Reason.CHAIN_CERTIFICATE, PLACE)
+    assert _failure(issuer=subject) == Failure(Reason.CHAIN_CERTIFICATE, PLACE)
+
+
+def test_the_number_of_attributes_is_bounded() -> None:
+    """Sixteen, however they are put into sets."""
+    attributes = [_text(bytes([0x61 + number]), ORGANIZATION) for number in range(17)]
+    one, two = b"".join(attributes[:8]), b"".join(attributes[8:16])
+    assert _read(subject=_name(one, two)).common_name is None
+    for subject in (_name(one, two, attributes[16]), _name(*attributes)):
+        assert _failure(subject=subject) == Failure(Reason.CHAIN_CERTIFICATE, PLACE)
 
 
 @pytest.mark.parametrize("tag", [0x04, 0x02, 0x1C, 0x1E, 0x30, 0x80])
 def test_attributes_are_text(tag: int) -> None:
     """UTF8, printable, teletex or IA5 strings."""
     failure = _failure(subject=_name(_text(b"text", ORGANIZATION, tag)))
-    assert failure == Failure(Reason.CHAIN_SUBJECT, PLACE, "a subject of text")
+    assert failure == Failure(Reason.CHAIN_SUBJECT, PLACE, "names of text")
 
 
 EXTENSION = (der(OID, b"\x55\x1d\x63"), der(OCTETS, b"\x05\x00"))

@@ -1,4 +1,4 @@
-"""A chain is AWS's five certificates in order, each by its profile, signed link by link, and valid now."""
+"""A chain is AWS's certificates in order, each by its profile, signed link by link, valid now."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -75,7 +75,7 @@ def test_a_good_chain_gives_the_leafs_key() -> None:
 
 
 def test_another_root_is_unknown_whatever_its_name() -> None:
-    """A root with the same name and another key, or the same key and another signature, is not the pinned one."""
+    """The same name with another key, or the same key with another signature, is another root."""
     anchor = forge.anchor(GOOD[0])
     own_key = forge.key("NEVER_TRUST attacker")
     attacker = forge.chain(
@@ -112,7 +112,7 @@ def test_order_and_number_are_exact() -> None:
 
 
 def test_subjects_are_distinct() -> None:
-    """A certificate with the subject of another one would make the path ambiguous, even where every link fits."""
+    """The subject of another certificate would make the path ambiguous, though every link fits."""
     same = forge.name("zonal")
     specs = forge.specs()
     self_issued = replace(specs[INSTANCE], subject=same)
@@ -130,7 +130,7 @@ def test_names_are_byte_equal(place: int) -> None:
 
 @pytest.mark.parametrize("place", range(5))
 def test_names_are_not_empty(place: int) -> None:
-    """Neither the issuer nor the subject may be an empty sequence; an anchor like that can't even be made."""
+    """Neither issuer nor subject is an empty sequence; no anchor like that can be made."""
     empty = der(SEQUENCE)
     for edit in (swap(subject=empty), swap(issuer=empty)):
         if place:
@@ -157,7 +157,7 @@ def test_the_leaf_names_the_module() -> None:
 
 
 def test_names_are_not_interpreted() -> None:
-    """A country of seven letters or a long common name makes cryptography's readers warn; only the bytes count here."""
+    """A country of seven letters, which makes other readers warn; only the bytes count here."""
     country = der(
         forge.SET, der(SEQUENCE, bytes.fromhex("0603550406"), der(forge.PRINTABLE, b"Germany"))
     )
@@ -231,7 +231,7 @@ def test_what_can_be_no_signature_is_rejected_unchecked(
     ],
 )
 def test_the_certificate_itself_is_well_formed(place: int, edit: Edit) -> None:
-    """Version 3, a positive serial, whole octets, no unique identifiers, dates in their one form."""
+    """Version 3, a positive serial, whole octets, no unique identifiers, dates in one form."""
     assert _reason(_edited(place, edit)) is Reason.CHAIN_CERTIFICATE
 
 
@@ -509,7 +509,7 @@ def _swap_first(spec: Spec, made: bytes) -> Spec:
 
 @pytest.mark.parametrize("edit", ODD_EXTENSIONS.values(), ids=ODD_EXTENSIONS.keys())
 def test_extensions_that_are_rejected(edit: Edit) -> None:
-    """Malformed, repeated, critical and not understood, or narrowing in a way that is not evaluated."""
+    """Malformed, repeated, critical and not understood, or narrowing."""
     assert _reason(_edited(INSTANCE, edit)) is Reason.CHAIN_EXTENSION
 
 
@@ -536,7 +536,7 @@ def test_extensions_that_change_nothing(place: int) -> None:
 
 @pytest.mark.parametrize("place", range(5))
 def test_validity_includes_both_ends_to_the_second(place: int) -> None:
-    """The first and the last second count, a fraction does not, and one second outside is rejected."""
+    """The first and the last second count, a fraction does not, one second outside is too much."""
     start, end = (
         NOW.replace(microsecond=0) - timedelta(seconds=1),
         NOW.replace(microsecond=0) + timedelta(seconds=1),
@@ -617,7 +617,7 @@ def test_what_ended_before_it_began_has_expired() -> None:
 
 @pytest.mark.parametrize("place", range(5))
 def test_a_slow_clock_is_forgiven_up_to_the_skew(place: int) -> None:
-    """AWS makes the leaf in the second before the document: one that begins 30 s ahead is valid, 31 s is not."""
+    """AWS makes the leaf just before the document: 30 s ahead is valid, 31 s is not."""
     skew = timedelta(seconds=30)
     for seconds, reason in ((30, None), (31, Reason.CHAIN_NOT_YET_VALID)):
         ahead = swap(not_before=forge.time(SECOND + timedelta(seconds=seconds)))
@@ -685,11 +685,15 @@ def test_an_instance_does_not_speak_for_another(common_name: str) -> None:
 def test_what_the_library_cannot_parse_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever our own reader says, and before any signature is checked."""
 
+    raised: list[Exception] = []
+
     def fail(_: bytes) -> x509.Certificate:
-        raise fault
+        raise raised[0]
 
     monkeypatch.setattr(x509, "load_der_x509_certificate", fail)
-    for fault in (ValueError("no certificate"), x509.InvalidVersion("version", 3)):
+    faults: tuple[Exception, ...] = (ValueError("no certificate"), x509.InvalidVersion("v", 3))
+    for one in faults:
+        raised[:] = [one]
         assert _failure(GOOD) == Failure(Reason.CHAIN_CERTIFICATE, "cabundle[0]")
         with pytest.raises(UntrustedDocumentError) as rejection:
             _check_below_a_known_root()

@@ -3,6 +3,7 @@
 import pytest
 
 from nitro_attest._core.der import (
+    MAX_RUN,
     OBJECT_IDENTIFIER,
     SEQUENCE,
     DerError,
@@ -61,7 +62,7 @@ def test_every_shortest_length_is_read(encoded: str, content: int) -> None:
     ],
 )
 def test_anything_else_is_no_der(encoded: str) -> None:
-    """Truncated, indefinite, non-shortest and long-form elements are rejected, wherever they stand."""
+    """Truncated, indefinite, non-shortest and long-form elements, wherever they stand."""
     data = bytes.fromhex(encoded)
     for before in (b"", b"\x05\x00", b"\x05\x00\x04\x01\x00"):
         with pytest.raises(DerError):
@@ -81,6 +82,13 @@ def test_no_more_elements_are_read_than_asked_for() -> None:
     """What follows them may be anything."""
     assert read_all(b"\x05\x00\xff", at_most=1) == [Element(5, b"", b"\x05\x00")]
     assert read_all(b"\xff", at_most=0) == []
+
+
+def test_a_run_has_an_end() -> None:
+    """More elements than any certificate needs are more work than a sender may ask for."""
+    assert len(read_all(b"\x05\x00" * MAX_RUN)) == MAX_RUN
+    with pytest.raises(DerError):
+        read_all(b"\x05\x00" * (MAX_RUN + 1))
 
 
 def test_tags_are_compared_in_their_order() -> None:
