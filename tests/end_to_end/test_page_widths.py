@@ -42,7 +42,7 @@ pytestmark = pytest.mark.servers
 class _QuietHandler(SimpleHTTPRequestHandler):
     """A file server without a log."""
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the base
         """Print nothing."""
 
 
