@@ -1,7 +1,6 @@
 """Measure what a verdict costs, as ratios to the bare signature checks in it (`make bench`).
 
-Nothing comes in, a table and a JSON file go out. Never: a figure without its floor from the same
-run.
+It prints a table and writes a JSON file. Every figure has its floor from the same run.
 """
 
 import json

@@ -1,7 +1,6 @@
-"""Make what is verified: a captured document, documents of many enclaves, and input that is refused.
+"""Documents for benchmarks: a captured one, those of many enclaves, and input that is rejected.
 
-Numbers come in, documents and the calls that verify them go out. Never: a key of AWS, or a verdict
-that is not looked at.
+Each comes with the call that verifies it, and every verdict is looked at.
 """
 
 from collections.abc import Callable
@@ -100,7 +99,7 @@ def _and(entry: bytes) -> bytes:
 BAD_ENVELOPES: Final = {
     "empty": b"",
     "too large": bytes(20_481),
-    "bytes behind it": GENUINE + b"\0",
+    "trailing bytes": GENUINE + b"\0",
     "cut off": GENUINE[:-1],
     "another tag": b"\xd8\x62" + GENUINE,
     "another algorithm": GENUINE.replace(bytes.fromhex("a1013822"), bytes.fromhex("a1013823"), 1),

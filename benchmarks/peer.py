@@ -1,7 +1,7 @@
-"""Time one verifier on one genuine document, inside that verifier's own environment; peers.py starts it.
+"""Time one verifier on one captured document, in that verifier's own environment; peers.py starts it.
 
-The verifier's name, a folder and a number of calls come in; one line of JSON with the time of each
-call goes out. Never: a time for a verifier that does not accept the document, or that accepts it
+The arguments are the verifier's name, a folder and a number of calls. It prints one line of JSON
+with the time of each call, and none for a verifier that rejects the document, or that accepts it
 with its signature changed.
 """
 

@@ -114,7 +114,7 @@ def _forged_cases() -> Iterator[Case]:
 
 
 def _kit_cases() -> Iterator[tuple[Case, str]]:
-    """Go through the vectors of the kit, each with the verdict it expects."""
+    """Go through the test vectors, each with the verdict it expects."""
     for path in kit_reader.paths():
         vector = kit_reader.read_vector(path)
         yield Case(vector.id, vector.doc, vector.policy, vector.now, vector.nonce), vector.expect
@@ -184,7 +184,7 @@ def test_the_cases_are_worth_comparing(answers: dict[str, Answer]) -> None:
 def test_with_nothing_remembered(
     answers: dict[str, Answer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A cache of size zero holds nothing, and no answer is another one."""
+    """A cache of size zero holds nothing, and changes no answer."""
     _use(monkeypatch, ChainCache(certificates=0))
     assert not _differences(answers)
 

@@ -148,7 +148,7 @@ def test_the_vectors_differ() -> None:
 
 
 def test_there_are_enough_vectors() -> None:
-    """The kit is large, and a good part of it must pass."""
+    """There are many vectors, and a good part of them is accepted."""
     verdicts = Counter(read_vector(path).expect == ACCEPT for path in paths())
     assert verdicts.total() >= LEAST_VECTORS
     assert verdicts[True] >= LEAST_ACCEPTED

@@ -67,7 +67,7 @@ def places(folder: Path = ROOT / CORE) -> Iterator[Place]:
 
 
 def without(text: str, line: int) -> tuple[str, str]:
-    """Return the source without what stands at `line`, and in words what was done."""
+    """Return the source without what is at `line`, and a description of the change."""
     tree = ast.parse(text)
     change = _Change(line, _parents(tree))
     return ast.unparse(ast.fix_missing_locations(change.apply(tree))), change.done

@@ -37,7 +37,7 @@ pytestmark = [
 
 
 class Divergence(NamedTuple):
-    """Name a case that we and a peer judge otherwise, and our verdict."""
+    """A case in which a peer comes to another verdict, and our verdict."""
 
     peer: str
     ours: str
@@ -61,7 +61,7 @@ def _verdict(case: cases.Case, backend: SignatureBackend) -> str:
 
 @cache
 def inquire() -> Inquiry:
-    """Ask every peer about every case it can judge."""
+    """Ask every peer about every case that it can read."""
     asked, accepted, found = 0, 0, set[Divergence]()
     for case in (*cases.genuine(), *cases.kit(), *cases.generated()):
         parts = peers.take_apart(case.doc)

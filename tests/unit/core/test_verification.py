@@ -112,7 +112,7 @@ def test_a_document_is_bytes(doc: object) -> None:
 
 @pytest.mark.parametrize("policy", [None, (POLICY,), "policy", Policy, {}])
 def test_a_policy_is_a_policy(policy: object) -> None:
-    """Nothing stands in for it."""
+    """Nothing replaces it."""
     assert _field(DOC, policy, nonce=NONCE, now=NOW) == "policy"
 
 

@@ -29,7 +29,7 @@ STRANGER = "arn:aws:iam::444455556666:role/payments"
 
 
 def fake() -> FakeNitro:
-    """Return what stands in for the hardware."""
+    """Return a fake Nitro instead of the hardware."""
     return FakeNitro(seed=b"key policies, never trust", now=datetime(2026, 1, 3, tzinfo=UTC))
 
 
@@ -349,7 +349,7 @@ def test_actions_and_resources(elements: dict[str, Any], allowed: bool | None) -
 
 
 def test_a_resource_other_than_the_star_needs_the_key() -> None:
-    """Unless a star stands beside it."""
+    """Unless a star follows it."""
     with pytest.raises(PolicyError) as caught:
         decide(allow(Resource=KEY))
     assert "key_arn" in caught.value.problem

@@ -35,7 +35,7 @@ FIVE_MINUTES: Final = policy(freshness=fresh_nonce(max_clock_skew_ms=300_000))
 EXACT: Final = policy(freshness=NO_SKEW)
 TWO_DAYS: Final = policy(freshness=fresh_nonce(max_age_ms=48 * 3_600_000))
 OUTSIDE = "A key that its owner has given up, or that has been stolen since, still counts."
-INSIDE = "Refused, documents fail in the first or last second, or whenever `now` has a fraction."
+INSIDE = "If it is rejected, documents fail in the first or last second, or whenever `now` has a fraction."
 
 
 def _rows() -> tuple[Row, ...]:
@@ -87,7 +87,7 @@ def begins_in_a_second(place: str) -> Case:
     *_rows(),
     expect=ACCEPT,
     rule="attacks 115; AWS mints a leaf up to 4.4 s before its first document",
-    effect="Refused, every document of a new enclave is lost while the verifier's clock is slow.",
+    effect="If it is rejected, every document of a new enclave is lost while the verifier's clock is slow.",
 )
 def begins_within_the_skew(place: str) -> Case:
     """The {} begins 30 seconds after the second of `now`, as much as the policy allows."""

@@ -28,7 +28,7 @@ from vectorgen.forge.policies import TPM_STANDARD, WAIVED_FIELDS
 from vectorgen.groups.document import MUCH, SUFFIX
 from vectorgen.kit import ACCEPT, Case, Row, enclave_case, family, tpm_case, vector
 
-LOST = "Refused, genuine documents are lost."
+LOST = "If it is rejected, authentic documents are lost."
 
 
 @family(
@@ -49,7 +49,7 @@ def of_1025_bytes(name: str) -> Case:
     Row("user-data", "user_data", "user_data"),
     expect=ACCEPT,
     rule="attacks 37; AWS attestation process 3.1",
-    effect="AWS names 512 bytes in one place and 1,024 in another; refused at 512, genuine documents are lost.",
+    effect="AWS names 512 bytes in one place and 1,024 in another; a limit of 512 loses authentic documents.",
 )
 def of_1024_bytes(name: str) -> Case:
     """The field {} has the 1,024 bytes that AWS allows."""
@@ -64,7 +64,7 @@ def of_1024_bytes(name: str) -> Case:
     ),
     expect=ACCEPT,
     rule="attacks 35; AWS attestation process 3.1",
-    effect='AWS\'s text says "no null", and every genuine document has it; refused, all of them are lost.',
+    effect='AWS\'s text says "no null", and every captured document has it; if it is rejected, all documents are lost.',
 )
 def optional_field(changes: dict[str, object]) -> Case:
     """The optional field {}; the policy demands nothing of it."""
@@ -99,7 +99,7 @@ def unknown_field(name: str) -> Case:
     Row("float", "a float", Raw(bytes.fromhex("fb3ff0000000000000"))),
     expect=ACCEPT,
     rule="attacks 32",
-    effect="Refused, the waiver does not keep what it says.",
+    effect="If it is rejected, the waiver does not keep what it says.",
 )
 def unknown_field_allowed(value: object) -> Case:
     """A further field holds {}; the policy allows unknown fields."""
@@ -170,7 +170,7 @@ LONG_ID: Final = "i-" + "0" * (256 - len(SUFFIX) - 2) + SUFFIX
 @vector(
     expect=ACCEPT,
     rule="attacks 31; AWS attestation process 3.1",
-    effect="Refused, longer instance ids would end the service.",
+    effect="If it is rejected, longer instance ids would end the service.",
 )
 def module_id_of_256_characters() -> Case:
     """The module_id has 256 characters; the leaf's name begins with it, the instance's with its id."""
@@ -180,7 +180,7 @@ def module_id_of_256_characters() -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 31; AWS attestation process 3.1",
-    effect="Refused, ids of another form would end the service.",
+    effect="If it is rejected, ids of another form would end the service.",
 )
 def module_id_with_other_printable_characters() -> Case:
     """The module_id begins with a bare-metal host's name, with a blank and a tilde."""

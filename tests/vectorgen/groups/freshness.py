@@ -68,7 +68,7 @@ def nonce_nitrotpm(value: object) -> Case:
 @vector(
     expect="freshness.nonce_absent",
     rule="attacks 76, 80",
-    effect="The enclave's own data would stand for the challenge.",
+    effect="The enclave's own data would replace the challenge.",
 )
 def nonce_in_user_data() -> Case:
     """The nonce is in user_data, and the nonce field is null."""
@@ -78,10 +78,10 @@ def nonce_in_user_data() -> Case:
 @vector(
     expect="freshness.nonce_mismatch",
     rule="attacks 76, 80",
-    effect="The enclave's own data would stand for the challenge.",
+    effect="The enclave's own data would replace the challenge.",
 )
 def nonce_in_public_key() -> Case:
-    """The nonce stands in public_key, and the nonce field holds another one."""
+    """The nonce is in public_key, and the nonce field has another value."""
     return enclave_case(nonce=bytes(32), public_key=NONCE)
 
 
@@ -91,7 +91,7 @@ def nonce_in_public_key() -> Case:
     Row("1024", "1,024", 1024),
     expect=ACCEPT,
     rule="attacks 37, 76, 77; AWS attestation process 3.1",
-    effect="Rejected, relying parties with nonces of this length cannot be served.",
+    effect="If it is rejected, relying parties with nonces of this length cannot be served.",
 )
 def nonce_of_length(length: int) -> Case:
     """The nonce has {} bytes, and the policy requires it."""
@@ -99,7 +99,9 @@ def nonce_of_length(length: int) -> Case:
     return replace(enclave_case(nonce=value), nonce=value)
 
 
-@vector(expect=ACCEPT, rule="attacks 76", effect="Rejected, random nonces fail now and then.")
+@vector(
+    expect=ACCEPT, rule="attacks 76", effect="If it is rejected, random nonces fail now and then."
+)
 def nonce_of_zeros() -> Case:
     """The nonce that was issued is 32 zero bytes, and the document has it."""
     return replace(enclave_case(nonce=bytes(32)), nonce=bytes(32))
@@ -172,7 +174,7 @@ def nitrotpm(now: datetime) -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 75",
-    effect="Rejected, two clocks that agree would be too much of an agreement.",
+    effect="If it is rejected, two clocks that agree would be too much of an agreement.",
 )
 def made_now_without_skew() -> Case:
     """The document's time is `now` exactly, and the policy allows no clock skew."""
@@ -194,7 +196,11 @@ def ahead_without_skew() -> Case:
     )
 
 
-@vector(expect=ACCEPT, rule="attacks 74", effect="Rejected, the shortest max_age could not be met.")
+@vector(
+    expect=ACCEPT,
+    rule="attacks 74",
+    effect="If it is rejected, the shortest max_age could not be met.",
+)
 def max_age_of_one_millisecond() -> Case:
     """The document is one millisecond old, all that the policy allows."""
     return replace(
@@ -205,7 +211,7 @@ def max_age_of_one_millisecond() -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 72, 74",
-    effect="Rejected, an archive or a long batch job cannot say what it means.",
+    effect="If it is rejected, an archive or a long batch job cannot say what it means.",
 )
 def two_hours_old_with_leave() -> Case:
     """The document is two hours old, and the policy allows three."""
@@ -258,7 +264,7 @@ def future_timestamp(value: object) -> Case:
     Row("some", "a nonce that nobody compares", bytes(32)),
     expect=ACCEPT,
     rule="attacks 78; RFC 9334 section 10.1",
-    effect="Rejected, relying parties that cannot issue a nonce are not served.",
+    effect="If it is rejected, relying parties that cannot issue a nonce are not served.",
 )
 def timestamp_only_with(value: object) -> Case:
     """The policy requires no nonce, and the document has {}."""
@@ -268,7 +274,7 @@ def timestamp_only_with(value: object) -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 78; RFC 9334 section 10.1",
-    effect="Rejected, relying parties that cannot issue a nonce are not served.",
+    effect="If it is rejected, relying parties that cannot issue a nonce are not served.",
 )
 def timestamp_only_nitrotpm() -> Case:
     """The policy requires no nonce, and the NitroTPM document has none."""
@@ -307,7 +313,7 @@ def good_at_its_own_time_only() -> Case:
 @vector(
     expect="chain.expired",
     rule="attacks 73",
-    effect="A document's own time would stand for the clock.",
+    effect="A document's own time would replace the clock.",
 )
 def timestamp_inside_an_expired_leaf() -> Case:
     """`now` is four hours later, beyond the leaf; the policy would allow a document of that age."""
@@ -315,7 +321,7 @@ def timestamp_inside_an_expired_leaf() -> Case:
     return replace(enclave_case(policy=leave), now=NOW + timedelta(hours=4))
 
 
-@vector(expect=ACCEPT, rule="attacks 73", effect="Rejected, archives cannot be checked.")
+@vector(expect=ACCEPT, rule="attacks 73", effect="If it is rejected, archives cannot be checked.")
 def archive_at_a_given_time() -> Case:
     """A document with a public key, checked at a `now` with microseconds."""
     return replace(

@@ -119,7 +119,7 @@ def pcrs_of_two_builds() -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 91",
-    effect="Rejected, a new build cannot be rolled out next to the old one.",
+    effect="If it is rejected, a new build cannot be rolled out next to the old one.",
 )
 def second_of_two_builds() -> Case:
     """The policy allows two builds; the document matches the second."""
@@ -150,7 +150,7 @@ def pcr0_value_in_pcr16() -> Case:
     Row("31", "PCR31, the last there is,", 31),
     expect=ACCEPT,
     rule="attacks 96; AWS Nitro Secure Module API",
-    effect="Rejected, what an enclave measures itself cannot be used.",
+    effect="If it is rejected, what an enclave measures itself cannot be used.",
 )
 def further_pcr(index: int) -> Case:
     """The policy pins {} as well as the usual ones, and the document has it."""
@@ -179,7 +179,7 @@ def further_pcr_that(value: object) -> Case:
     Row("8", "PCR8 as zero: not signed", 8),
     expect=ACCEPT,
     rule="attacks 89, 95; AWS Nitro Enclaves user guide, PCRs",
-    effect="Rejected, what a policy says of a missing role or signature cannot be met.",
+    effect="If it is rejected, what a policy says of a missing role or signature cannot be met.",
 )
 def zero_pinned(index: int) -> Case:
     """The policy pins {}, and the document has it so."""
@@ -201,7 +201,7 @@ def zero_pinned_but_set(index: int) -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 89; GHSA-xrv8-2pf5-f3q7",
-    effect="Rejected, an image without a command line cannot be pinned.",
+    effect="If it is rejected, an image without a command line cannot be pinned.",
 )
 def nitrotpm_zero_command_line() -> Case:
     """The policy pins PCR4 and PCR12, the latter as zero, and does not check PCR7; the document has it so."""
@@ -221,7 +221,7 @@ def nitrotpm_command_line_given() -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 85",
-    effect="Rejected, fleets that are described by Secure Boot alone are not served.",
+    effect="If it is rejected, fleets that are described by Secure Boot alone are not served.",
 )
 def nitrotpm_secure_boot_alone() -> Case:
     """The policy pins PCR7 alone."""
@@ -243,7 +243,7 @@ def nitrotpm_secure_boot_alone() -> Case:
     Row("0-1-2", "PCR0, PCR1 and PCR2", enclave_set(pcr3=None, pcr4=None, pcr8=None)),
     expect=ACCEPT,
     rule="attacks 85, 86",
-    effect="Rejected, what the policy does not check would be required.",
+    effect="If it is rejected, what the policy does not check would be required.",
 )
 def pinned(measurements: Json) -> Case:
     """The policy pins {}."""
@@ -253,7 +253,7 @@ def pinned(measurements: Json) -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 114",
-    effect="Rejected, an image without an application ramdisk cannot be pinned.",
+    effect="If it is rejected, an image without an application ramdisk cannot be pinned.",
 )
 def no_application_beside_an_image() -> Case:
     """The policy pins PCR0, and PCR2 as the value of an image without an application ramdisk; the document has both."""
@@ -277,7 +277,7 @@ def nitrotpm_secure_boot_off_beside_an_image(pcr7: bytes) -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 92",
-    effect="Rejected, values in the case that some tools print cannot be pinned.",
+    effect="If it is rejected, values in the case that some tools print cannot be pinned.",
 )
 def pinned_in_upper_case() -> Case:
     """The policy writes PCR0, PCR1 and PCR2 in upper-case hex digits."""

@@ -65,7 +65,7 @@ def any_enclave_without_pcr(index: int) -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 90",
-    effect="Rejected, test environments cannot say what they mean.",
+    effect="If it is rejected, test environments cannot say what they mean.",
 )
 def debug_with_leave() -> Case:
     """A debug enclave; the policy accepts debug enclaves by name."""
@@ -85,7 +85,7 @@ def production_under_debug_alone() -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 86",
-    effect="Rejected, a relying party that checks the code elsewhere is not served.",
+    effect="If it is rejected, a relying party that checks the code elsewhere is not served.",
 )
 def any_enclave() -> Case:
     """Any production enclave will do, and this is one."""
@@ -95,7 +95,7 @@ def any_enclave() -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 86",
-    effect="Rejected, a relying party that checks the software elsewhere is not served.",
+    effect="If it is rejected, a relying party that checks the software elsewhere is not served.",
 )
 def any_nitrotpm() -> Case:
     """Any instance with NitroTPM will do; PCR0, PCR1 and PCR2 are zero, which says nothing about debug mode here."""

@@ -128,7 +128,7 @@ def user_data_that(given: tuple[Json, object]) -> Case:
 
 @vector(expect="policy.public_key", rule="attacks 80", effect=KEY_SWAPPED)
 def public_key_in_user_data() -> Case:
-    """The key that the policy requires is in user_data, and another one in public_key."""
+    """The key that the policy requires is in user_data, and another key in public_key."""
     return enclave_case(
         public_key=USER_DATA, user_data=PUBLIC_KEY, policy=policy(public_key=equals(PUBLIC_KEY))
     )

@@ -37,8 +37,8 @@ from nitro_attest.reference_values._kms.measurement_sets import (
 class KmsStatements:
     """Statements for a key policy, as pairs of Sid and condition, and remarks.
 
-    They name no Principal, Action and Resource, which no policy for documents knows: KMS refuses
-    them until you do.
+    They name no Principal, Action and Resource, which no policy for documents knows: KMS rejects
+    them until you add those.
     """
 
     statements: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
