@@ -1,0 +1,102 @@
+"""The operations of KMS on a key, by what their requests carry and what they can give away.
+
+Source: KMS developer guide, "AWS KMS permissions" and "Condition keys". ReEncrypt is two
+permissions, ReEncryptFrom and ReEncryptTo. GenerateRandom, CreateKey and the List operations use no
+key, so no key policy decides about them.
+"""
+
+from typing import Final
+
+from nitro_attest import PolicyError
+from nitro_attest.reference_values._kms.policy_document import Names
+from nitro_attest.reference_values._kms.patterns import ascii_lower, matches
+
+# Requests that can carry an attestation document (parameter Recipient).
+TAKE_A_DOCUMENT: Final = (
+    "Decrypt",
+    "DeriveSharedSecret",
+    "GenerateDataKey",
+    "GenerateDataKeyPair",
+)
+TAKE_A_CONTEXT: Final = frozenset(
+    {
+        "Decrypt",
+        "Encrypt",
+        "GenerateDataKey",
+        "GenerateDataKeyPair",
+        "GenerateDataKeyPairWithoutPlaintext",
+        "GenerateDataKeyWithoutPlaintext",
+        "ReEncryptFrom",
+        "ReEncryptTo",
+    }
+)
+# Paths to plaintext that no document can guard: under another key, or through a grantee.
+UNGUARDED_PATHS: Final = ("CreateGrant", "ReEncryptFrom")
+PATHS_TO_PLAINTEXT: Final = (*TAKE_A_DOCUMENT, *UNGUARDED_PATHS)
+SPEAK_FOR_THE_KEY: Final = ("GenerateMac", "Sign")  # no plaintext, but proof to others; no document
+ADMINISTRATION: Final = (
+    "CancelKeyDeletion",
+    "DeleteImportedKeyMaterial",
+    "DisableKey",
+    "DisableKeyRotation",
+    "EnableKey",
+    "EnableKeyRotation",
+    "ImportKeyMaterial",
+    "PutKeyPolicy",
+    "ReplicateKey",
+    "ScheduleKeyDeletion",
+    "TagResource",
+    "UntagResource",
+    "UpdateKeyDescription",
+    "UpdatePrimaryRegion",
+)
+OPERATIONS: Final = frozenset(
+    {
+        *PATHS_TO_PLAINTEXT,
+        *TAKE_A_CONTEXT,
+        *SPEAK_FOR_THE_KEY,
+        *ADMINISTRATION,
+        "CreateAlias",
+        "DeleteAlias",
+        "DescribeKey",
+        "GetKeyPolicy",
+        "GetKeyRotationStatus",
+        "GetParametersForImport",
+        "GetPublicKey",
+        "ListGrants",
+        "ListKeyPolicies",
+        "ListKeyRotations",
+        "ListResourceTags",
+        "RevokeGrant",
+        "RotateKeyOnDemand",
+        "SynchronizeMultiRegionKey",
+        "UpdateAlias",
+        "Verify",
+        "VerifyMac",
+    }
+)
+
+
+def check_operation(operation: str) -> str:
+    """Return the operation if a key policy decides about it.
+
+    Raises:
+        PolicyError: It is not one of KMS's permissions on a key.
+
+    """
+    if operation in OPERATIONS:
+        return operation
+    hint = {
+        "ReEncrypt": "; ReEncrypt needs ReEncryptFrom on one key and ReEncryptTo on the other",
+        "GenerateRandom": "; GenerateRandom uses no key, so no key policy decides about it",
+    }.get(operation, "")
+    raise PolicyError(
+        "operation", f"expected a permission of KMS on a key, such as Decrypt or Sign{hint}"
+    )
+
+
+def covers(actions: Names, operation: str) -> bool:
+    """Return whether an Action or NotAction element covers an operation; names have no case."""
+    wanted = f"kms:{ascii_lower(operation)}"
+    listed = any(matches(ascii_lower(text), wanted) for text in actions.texts)
+    return listed is (actions.element == "Action")
