@@ -6,7 +6,7 @@ is answered in a thread; how many at once, and how many may wait, is bounded.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final, final
 from uuid import uuid4
@@ -62,7 +62,7 @@ class App:
         )
 
     @asynccontextmanager
-    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+    async def _lifespan(self, _: Starlette) -> AsyncGenerator[None]:
         task = asyncio.create_task(self._every_minute())
         try:
             yield
@@ -181,12 +181,11 @@ def _error_answer(error: KmsError) -> Answer:
 
 
 def _respond(answer: Answer) -> Response:
-    return Response(
-        answer.body,
-        status_code=answer.status,
-        headers={
-            "content-type": CONTENT_TYPE,
-            "x-amzn-requestid": answer.request_id,
-            "cache-control": "no-cache, no-store, must-revalidate, private",
-        },
-    )
+    headers = {
+        "content-type": CONTENT_TYPE,
+        "x-amzn-requestid": answer.request_id,
+        "cache-control": "no-cache, no-store, must-revalidate, private",
+    }
+    if answer.retry_after is not None:
+        headers["x-amz-retry-after"] = str(answer.retry_after)
+    return Response(answer.body, status_code=answer.status, headers=headers)

@@ -57,7 +57,7 @@ class Broker:
 class Outcome:
     """The answer of an operation, and the records it changes."""
 
-    answer: Mapping[str, object] = field(default_factory=dict)
+    answer: Mapping[str, object] = field(default_factory=dict[str, object])
     changes: Sequence[Record] = ()
 
 

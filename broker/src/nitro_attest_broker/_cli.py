@@ -94,45 +94,39 @@ def _parser() -> argparse.ArgumentParser:
         description="A key broker that speaks KMS's protocol. Experimental: not reviewed yet.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_serve(commands, places)
-    _add_access_key(commands, places)
-    audit = commands.add_parser("audit", help="the audit log")
-    audited = audit.add_subparsers(required=True, metavar="COMMAND")
-    _add(audited, places, "verify", _audit_verify, "check every line; name the first break")
-    _add(commands, places, "rotate-master-key", _rotate, "wrap every secret under a new master key")
-    _add(commands, places, "migrate", _migrate, "bring an older database to this version")
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, parents=[places], help=text, description=text)
+
+    _describe_serve(add("serve", "answer requests"))
+    access_key = commands.add_parser("access-key", help="who may sign requests")
+    _describe_access_keys(access_key, places)
+    audit = commands.add_parser("audit", help="the audit log").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    verify = "check every line; name the first break"
+    audit.add_parser("verify", parents=[places], help=verify, description=verify).set_defaults(
+        command=_audit_verify
+    )
+    add("rotate-master-key", "wrap every secret under a new master key").set_defaults(
+        command=_rotate
+    )
+    add("migrate", "bring an older database to this version").set_defaults(command=_migrate)
     for name, command, text in (
         ("backup", _backup, "write every row to a new file"),
         ("restore", _restore, "write a backup into an empty database"),
     ):
-        _add(commands, places, name, command, text).add_argument("file", type=Path)
-    _add(
-        commands,
-        places,
-        "accept-database",
-        _accept,
-        "take an older database for the newest, after a restore",
-    ).add_argument("--because", required=True, metavar="TEXT", help="why; it goes to the audit log")
+        with_file = add(name, text)
+        with_file.add_argument("file", type=Path)
+        with_file.set_defaults(command=command)
+    accept = add("accept-database", "take a database for the newest, after a restore")
+    accept.add_argument("--because", required=True, metavar="TEXT", help="for the audit log")
+    accept.set_defaults(command=_accept)
     return parser
 
 
-def _add(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    places: argparse.ArgumentParser,
-    name: str,
-    command: Callable[[argparse.Namespace], None],
-    text: str,
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, parents=[places], help=text, description=text)
-    parser.set_defaults(command=command)
-    return parser
-
-
-def _add_serve(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    places: argparse.ArgumentParser,
-) -> None:
-    parser = _add(commands, places, "serve", _serve, "answer requests")
+def _describe_serve(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_serve)
     parser.add_argument("--host", default=DEFAULT_HOST, help="default: %(default)s")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="default: %(default)s")
     parser.add_argument("--certificate", type=Path, metavar="FILE", help="PEM, with its chain")
@@ -150,17 +144,19 @@ def _add_serve(
     )
 
 
-def _add_access_key(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    places: argparse.ArgumentParser,
-) -> None:
-    parser = commands.add_parser("access-key", help="who may sign requests")
-    inner = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add(inner, places, "create", _access_key_create, "make an access key").add_argument(
+def _describe_access_keys(parser: argparse.ArgumentParser, places: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    create = commands.add_parser("create", parents=[places], help="make an access key")
+    create.add_argument(
         "--principal", required=True, metavar="ARN", help="a user or a role of the account"
     )
-    _add(inner, places, "list", _access_key_list, "list access keys")
-    _add(inner, places, "revoke", _access_key_revoke, "end an access key").add_argument("id")
+    create.set_defaults(command=_access_key_create)
+    commands.add_parser("list", parents=[places], help="list access keys").set_defaults(
+        command=_access_key_list
+    )
+    revoke = commands.add_parser("revoke", parents=[places], help="end an access key")
+    revoke.add_argument("id")
+    revoke.set_defaults(command=_access_key_revoke)
 
 
 def _deployment(

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -114,7 +114,7 @@ class Deployment:
         return self.read_master_key()
 
     @contextmanager
-    def in_use(self, *, alone: bool = False) -> Iterator[None]:
+    def in_use(self, *, alone: bool = False) -> Generator[None]:
         """Mark the data as in use; `alone` refuses if anybody else does.
 
         Raises:

@@ -23,7 +23,8 @@ def read_page(members: Members, *, default: int) -> tuple[str, int]:
     if marker is None:
         return "", limit
     try:
-        return base64.urlsafe_b64decode(marker.encode()).decode(), limit
+        after = base64.b64decode(marker.encode("ascii"), altchars=b"-_", validate=True)
+        return after.decode(), limit
     except (binascii.Error, UnicodeError):
         raise KmsError(Code.INVALID_MARKER, "Invalid marker.", reason="request.invalid") from None
 

@@ -9,7 +9,9 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, final
+from typing import Final, final
+
+from sqlalchemy import RowMapping
 
 from nitro_attest_broker._master_key import MasterKey
 from nitro_attest_broker._sealing import NotAuthenticError, join
@@ -55,7 +57,7 @@ class Record:
 
     def to_row(self, master: MasterKey) -> dict[str, object]:
         """Return the columns."""
-        wrapped = master.wrap(self.secret, associated_data=self._associated_data())
+        wrapped = master.wrap(self.secret, associated_data=self.associated_data())
         return {
             "kind": self.kind.value,
             "name": self.name,
@@ -66,7 +68,8 @@ class Record:
             "wrapped": wrapped,
         }
 
-    def _associated_data(self) -> bytes:
+    def associated_data(self) -> bytes:
+        """Return what the secret is bound to: every other column."""
         return join(
             self.kind.value.encode(),
             self.name.encode(),
@@ -77,7 +80,7 @@ class Record:
         )
 
 
-def from_row(row: Mapping[str, Any], master: MasterKey) -> Record:
+def from_row(row: RowMapping, master: MasterKey) -> Record:
     """Return the record of a row.
 
     Raises:
@@ -97,7 +100,7 @@ def from_row(row: Mapping[str, Any], master: MasterKey) -> Record:
     except ValueError:
         raise TamperedError("a record of an unknown kind") from None
     try:
-        secret = master.unwrap(bytes(row["wrapped"]), associated_data=bare._associated_data())  # noqa: SLF001 - of the same class
+        secret = master.unwrap(bytes(row["wrapped"]), associated_data=bare.associated_data())
     except NotAuthenticError:
         raise TamperedError(f"{bare!r} was changed, or is wrapped by another master key") from None
     return Record(

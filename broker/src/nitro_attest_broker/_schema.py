@@ -92,7 +92,8 @@ def version_of(connection: Connection) -> int:
     """Return the version of the tables, 0 if there are none."""
     if not inspect(connection).has_table(SCHEMA_VERSION.name):
         return 0
-    return connection.execute(select(SCHEMA_VERSION.c.version)).scalar_one()
+    version: int = connection.execute(select(SCHEMA_VERSION.c.version)).scalar_one()
+    return version
 
 
 def migrate(connection: Connection) -> int:

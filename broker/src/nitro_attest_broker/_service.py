@@ -5,7 +5,7 @@ what it changes, and only then is the answer made. What can't be written is not 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, final
 from uuid import uuid4
@@ -36,6 +36,8 @@ CONTENT_TYPE: Final = "application/x-amz-json-1.1"
 _TARGET: Final = "TrentService."
 _UNKNOWN: Final = "(unknown)"
 _ATTEMPTS: Final = 8
+_REPLAYED: Final = "signature.replayed"
+_NEXT_SECOND: Final = 1001  # ms
 _REPLAY_SECONDS: Final = 2 * int(MAX_CLOCK_DIFFERENCE.total_seconds()) + 1
 
 
@@ -49,7 +51,7 @@ class Answer:
     request_id: str
     operation: str = ""
     code: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    retry_after: int | None = None  # ms
 
 
 @final
@@ -183,9 +185,7 @@ class Service:
             except ConflictError:
                 continue
             except ReplayError:
-                raise KmsError(
-                    Code.THROTTLING, "Rate exceeded", reason="signature.replayed"
-                ) from None
+                raise KmsError(Code.THROTTLING, "Rate exceeded", reason=_REPLAYED) from None
             except TamperedError as exc:
                 entry["tampered"] = str(exc)
                 raise internal("database.tampered") from None
@@ -243,7 +243,9 @@ def _once(claim: Authorization, now: datetime) -> Once:
 
 def _refused(error: KmsError, request_id: str, operation: str) -> Answer:
     body = write_object(error.body()).encode()
-    return Answer(error.code.status, body, request_id, operation, error.code.value)
+    # A client that made two equal calls in one second signs anew once the second is over.
+    wait = _NEXT_SECOND if error.reason == _REPLAYED else None
+    return Answer(error.code.status, body, request_id, operation, error.code.value, wait)
 
 
 def _time(now: datetime) -> str:

@@ -4,7 +4,7 @@ A reading transaction sees one state of the database; writing transactions come 
 No error of the database layer leaves this module with a statement, a value or a URL in it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from threading import RLock
 from typing import Any, Final, final
@@ -61,7 +61,7 @@ class Store:
             _begin_explicitly(self._engine)
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> Generator[Connection]:
         """Open a transaction that sees one state of the database and changes nothing.
 
         Raises:
@@ -77,7 +77,7 @@ class Store:
                 yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self) -> Generator[Connection]:
         """Open a transaction that is alone in writing, and commit it at the end.
 
         Raises:
@@ -105,7 +105,7 @@ class Store:
             engine.dispose()
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self) -> Generator[None]:
         try:
             yield
         except SQLAlchemyError as exc:

@@ -1,6 +1,7 @@
 """GenerateDataKey, GenerateDataKeyPair, their WithoutPlaintext forms, GenerateRandom."""
 
 import secrets
+from collections.abc import Mapping
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -19,7 +20,10 @@ from nitro_attest_broker._members import KEY_ID
 
 MAX_BYTES: Final = 1024  # KMS
 _KEY_SPECS: Final = {"AES_256": 32, "AES_128": 16}
-_PAIR_CURVES: Final = {**CURVES, "ECC_SECG_P256K1": ec.SECP256K1}
+_PAIR_CURVES: Final[Mapping[str, type[ec.EllipticCurve]]] = {
+    **CURVES,
+    "ECC_SECG_P256K1": ec.SECP256K1,
+}
 _EDWARDS: Final = "ECC_NIST_EDWARDS25519"
 _PAIR_SPECS: Final = (*RSA_BITS, *_PAIR_CURVES, _EDWARDS)
 _PAIR_SPECS_OF_KMS: Final = ("SM2", "ML_KEM_512", "ML_KEM_768", "ML_KEM_1024")

@@ -23,7 +23,10 @@ from nitro_attest_broker._members import KEY_ID
 MAX_PLAINTEXT: Final = 4096  # bytes; KMS
 MAX_CIPHERTEXT: Final = 6144
 _ALGORITHMS: Final = (SYMMETRIC, *RSA_ALGORITHMS)
-_HASHES: Final = {"RSAES_OAEP_SHA_1": SHA1, "RSAES_OAEP_SHA_256": SHA256}
+_HASHES: Final[Mapping[str, type[SHA1] | type[SHA256]]] = {
+    "RSAES_OAEP_SHA_1": SHA1,
+    "RSAES_OAEP_SHA_256": SHA256,
+}
 
 
 def encrypt(call: Call) -> Outcome:
@@ -171,7 +174,7 @@ def _encrypted(key: Key, plaintext: bytes, algorithm: str, context: Mapping[str,
     private = key.private_key()
     if not isinstance(private, RSAPrivateKey):  # pragma: no cover - only RSA keys encrypt
         raise TypeError(key.spec)
-    most = private.key_size // 8 - 2 - 2 * _HASHES[algorithm].digest_size
+    most = private.key_size // 8 - 2 - 2 * _HASHES[algorithm]().digest_size
     if len(plaintext) > most:
         raise validation(f"{algorithm} with {key.spec} encrypts at most {most} bytes.")
     return private.public_key().encrypt(plaintext, _padding(algorithm))

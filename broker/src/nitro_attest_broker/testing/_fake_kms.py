@@ -186,7 +186,7 @@ class FakeKms:
             f"kms:RecipientAttestation:{name}{index}": value.hex() for index, value in pcrs.items()
         }
         who = {"AWS": principal or self.principal}
-        statements = [
+        statements: list[dict[str, Any]] = [
             {"Sid": "Administer", "Action": list(_ADMINISTRATION)},
             {
                 "Sid": "Release to attested code",

@@ -4,6 +4,7 @@ import base64
 import json
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -134,10 +135,9 @@ def _replay(body: bytes) -> Receive:
 
 def _seen(scope: Scope, body: bytes) -> SeenRequest:
     target = dict(scope["headers"]).get(b"x-amz-target", b"").decode("latin-1")
-    try:
+    members: dict[str, Any] = {}
+    with suppress(ValueError):
         members = json.loads(body)
-    except ValueError:
-        members = {}
     return SeenRequest(target.removeprefix("TrentService."), members)
 
 
