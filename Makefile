@@ -1,145 +1,166 @@
-# `make demo` shows the main job, `make test` runs every check. Both make their own environment in .venv.
+# `make demo` shows the main job, `make test` runs every check that needs no server.
+# Each makes its own environment in .venv. `make help` lists all targets.
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-NO_ASSERT_WARNING := -W "ignore:assertions not in test modules:pytest.PytestConfigWarning"
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+NO_ASSERT_WARNING := -W "ignore:assertions not in test modules:pytest.PytestConfigWarning"
+QUICK := not full and not servers
+# Needs a server to be covered; `make test-servers` covers it, and `make coverage` adds all up.
+NEED_SERVERS := src/nitro_attest/nonces/redis.py,src/nitro_attest/nonces/sql.py
+T :=
 
-.PHONY: demo test test-full format lint types contracts tests optimized lowest versions docs wheel lock clean
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## list the targets
+	@echo "make TARGET; make test T=tests/unit/core/test_policy.py runs one file or folder"
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 20
 
-demo: $(VENV)/core
+# --- the two commands of the README --------------------------------------------------------------
+
+.PHONY: demo test
+demo: $(VENV)/core ## verify captured documents and print each verdict
 	@$(BIN)/python -m nitro_attest.demo
 
-# --- every check, in the order in which they are cheap ---------------------------------------------------------------
-
-test: format lint types contracts tests optimized vectors-unchanged docs wheel fuzz
+ifeq ($(T),)
+test: format lint types contracts tests optimized check-generated docs wheel fuzz ## every check that needs no server; T=PATH: only these tests
 	@echo "every check passed"
+else
+test: $(VENV)/all
+	$(BIN)/pytest -m "not servers" $(T)
+endif
 
-format: $(VENV)/all
+# --- every check, in the order in which they are cheap -------------------------------------------
+
+.PHONY: format lint types contracts tests optimized check-generated docs wheel
+format: $(VENV)/all ## formatting (ruff)
 	$(BIN)/ruff format --check
 
-lint: $(VENV)/all
+lint: $(VENV)/all ## all rules of ruff
 	$(BIN)/ruff check
 
-types: $(VENV)/all
+types: $(VENV)/all ## mypy strict and pyright strict, the documentation's examples included
 	$(BIN)/mypy
 	$(BIN)/pyright
+	$(BIN)/python tests/typing/check_examples.py
 
-contracts: $(VENV)/all
+contracts: $(VENV)/all ## which module may import which (import-linter)
 	$(BIN)/lint-imports
 
-tests: $(VENV)/all
-	$(BIN)/pytest -n 2 --cov --cov-report=term -m "not full"
+tests: $(VENV)/all ## the tests, with 100 % of the branches that need no server
+	COVERAGE_FILE=.coverage.tests $(BIN)/pytest -n 2 --cov --cov-report= --cov-fail-under=0 -m "$(QUICK)"
+	COVERAGE_FILE=.coverage.tests $(BIN)/coverage report --omit=$(NEED_SERVERS)
 
-# pytest rewrites the asserts of test modules, so they count here as well; with -OO only the core's own tests, which need no docstring.
-optimized: $(VENV)/all
-	PYTHONOPTIMIZE=1 $(BIN)/python -m pytest -q -n 2 -m "not full" $(NO_ASSERT_WARNING) tests
-	PYTHONOPTIMIZE=2 $(BIN)/python -m pytest -q -n 2 $(NO_ASSERT_WARNING) tests/unit tests/behaviour/test_captured_documents.py
+# pytest rewrites the asserts of test modules, so they count here as well; under -OO there are no
+# docstrings, so only the core's own tests run there.
+optimized: $(VENV)/all ## the tests under python -O and -OO
+	PYTHONOPTIMIZE=1 $(BIN)/python -m pytest -q -n 2 -m "$(QUICK)" $(NO_ASSERT_WARNING) tests
+	PYTHONOPTIMIZE=2 $(BIN)/python -m pytest -q -n 2 $(NO_ASSERT_WARNING) tests/unit/core tests/behaviour/test_captured_documents.py
 
-docs: $(VENV)/all
+check-generated: $(VENV)/all ## that generated files are what their generators write
+	$(BIN)/python tests/project/generate.py --check
+
+docs: $(VENV)/all ## the documentation, warnings are errors
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html docs build/docs
 
-wheel: $(VENV)/all
+wheel: $(VENV)/all ## build the wheel and the sdist, and use them in new environments
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
 	$(BIN)/python tests/project/check_wheel.py dist
 
-# --- what takes longer, or other versions ------------------------------------------------------------------------------
+# --- with servers from Debian --------------------------------------------------------------------
 
-test-full: $(VENV)/all
-	$(BIN)/pytest -n 2
+.PHONY: test-servers coverage
+test-servers: $(VENV)/all ## the tests against real servers and clients (Redis, PostgreSQL, OpenSSL)
+	COVERAGE_FILE=.coverage.servers $(BIN)/pytest --cov --cov-report= --cov-fail-under=0 -m "servers and not full" tests
 
-lowest:
-	@$(MAKE) --no-print-directory VENV=.venv-lowest .venv-lowest/lowest
-	.venv-lowest/bin/python -m pytest -q -n 2 -m "not full" tests
+coverage: $(VENV)/all ## 100 % of all branches, after `make tests` and `make test-servers`
+	$(BIN)/coverage combine --keep .coverage.tests .coverage.servers
+	$(BIN)/coverage report
 
-versions: $(VENV)/all
-	@for v in 3.11 3.12 3.13; do \
+# --- what is generated ---------------------------------------------------------------------------
+
+.PHONY: generate lock
+generate: $(VENV)/all ## write vectors, messages, schema, rules table, console examples, public API
+	$(BIN)/python tests/project/generate.py
+
+lock: $(VENV)/all ## write requirements/dev.txt from dev.in, with hashes and without an index
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-strip-extras --no-emit-index-url --no-emit-find-links requirements/dev.in -o requirements/dev.txt
+
+# --- what takes longer, or other versions --------------------------------------------------------
+
+.PHONY: test-full versions lowest fuzz mutation rules
+test-full: $(VENV)/all ## the long runs as a whole, such as every bit flip of two documents
+	$(BIN)/pytest -n 2 -m "not servers"
+
+versions: $(VENV)/all ## the tests on other Pythons that are installed
+	@tested=; for v in 3.11 3.12 3.13 3.14; do \
 		case "$$($(BIN)/python --version)" in "Python $$v."*) continue;; esac; \
 		found=; for p in python$$v "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$$v.*/bin/python$$v; do \
 			"$$p" -c 'import venv' 2>/dev/null && found=$$p && break; done; \
-		if [ -z "$$found" ]; then echo "Python $$v is not installed: not tested"; continue; fi; \
-		$(MAKE) --no-print-directory VENV=.venv-$$v PYTHON="$$found" tests-$$v || exit 1; \
-	done
+		if [ -z "$$found" ]; then continue; fi; \
+		$(MAKE) --no-print-directory VENV=.venv-$$v PYTHON="$$found" tests-$$v || exit 1; tested="$$tested $$v"; \
+	done; echo "other Pythons tested:$${tested:- none found}"
 
 tests-%: $(VENV)/all
-	$(BIN)/python --version && $(BIN)/pytest -q -n 2 -m "not full" tests src
+	$(BIN)/python --version && $(BIN)/pytest -q -n 2 -m "$(QUICK)" tests src
 
-lock: $(VENV)/all
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
-		--no-emit-index-url --no-emit-find-links requirements/dev.in -o requirements/dev.txt
+lowest: ## the tests with the oldest versions that pyproject.toml allows
+	@$(MAKE) --no-print-directory VENV=.venv-lowest .venv-lowest/lowest
+	.venv-lowest/bin/python -m pytest -q -n 2 -m "$(QUICK)" tests
 
-clean:
-	rm -rf .venv .venv-* build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
+# SECONDS=60 fuzzes each target that long, HOURS=1 shares the hours among them; crashes stay in build/fuzz.
+FUZZ_TARGETS := envelope chain payload policy_file
+SECONDS := 20
+fuzz: SECONDS := $(if $(HOURS),$(shell expr $(HOURS) \* 3600 / $(words $(FUZZ_TARGETS))),$(SECONDS))
+fuzz: $(VENV)/all ## fuzz each target for SECONDS=20, or share HOURS=n among them
+	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) $(FUZZ_TARGETS)
 
-# --- environments ------------------------------------------------------------------------------------------------------
+mutation: $(VENV)/all ## mutate the core and hold the survivors to a list with reasons (an hour)
+	rm -rf mutants
+	$(BIN)/mutmut run
+	$(BIN)/python tests/mutation/score.py
+
+rules: $(VENV)/all ## break each numbered rule in turn, and see that its tests notice
+	$(BIN)/python tests/project/rules.py
+
+# --- benchmarks ----------------------------------------------------------------------------------
+
+.PHONY: bench bench-peers bench-worst
+bench: $(VENV)/all ## what a verdict costs, as a ratio to bare signature checks
+	$(BIN)/python benchmarks/bench.py
+
+bench-peers: $(VENV)/all ## other verifiers beside this one
+	$(BIN)/python benchmarks/peers.py
+
+bench-worst: $(VENV)/all ## search for the input that costs most to reject
+	$(BIN)/python benchmarks/worst_input.py --count 200000
+
+# --- environments and the rest -------------------------------------------------------------------
+
+.PHONY: vectors-archive clean
+vectors-archive: $(VENV)/all ## pack the test vectors for other languages
+	PYTHONPATH=tests $(BIN)/python -m vectorgen.archive dist
+
+clean: ## remove everything that make has made
+	rm -rf .venv .venv-* build dist mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
 
 $(VENV)/core: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --editable .
 	@touch $@
 
+# The lock is complete, so pip resolves nothing: --no-deps. `pip check` proves it.
 $(VENV)/all: pyproject.toml requirements/dev.txt
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --require-hashes --requirement requirements/dev.txt
+	$(PIP) install --require-hashes --no-deps --requirement requirements/dev.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(PIP) check
 	@touch $(VENV)/core $@
 
 # The oldest versions that pyproject.toml allows.
-$(VENV)/lowest: $(VENV)/all
-	$(PIP) install cryptography==49.0.0 cbor2==6.2.1 typer==0.29.0 rich==14.0.0 pydantic==2.11.0 awscrt==0.36.0
+$(VENV)/lowest: $(VENV)/all requirements/lowest.txt
+	$(PIP) install --requirement requirements/lowest.txt
 	@touch $@
-
-# --- the vectors ----------------------------------------------------------------------------------------------------------
-
-.PHONY: vectors vectors-unchanged vectors-dist
-
-vectors: $(VENV)/all
-	PYTHONPATH=tests $(BIN)/python -m vectorgen
-
-vectors-unchanged: vectors
-	git diff --exit-code -- tests/vectors
-	@test -z "$$(git status --porcelain -- tests/vectors)" || { git status --short -- tests/vectors; exit 1; }
-
-vectors-dist: $(VENV)/all
-	PYTHONPATH=tests $(BIN)/python -m vectorgen.archive dist
-
-# --- benchmarks --------------------------------------------------------------------------------------------------------
-
-.PHONY: bench bench-peers
-
-bench: $(VENV)/all
-	$(BIN)/python benchmarks/bench.py
-
-bench-peers: $(VENV)/all
-	$(BIN)/python benchmarks/peers.py
-
-# --- the command line and policy files ---------------------------------------------------------------------------------
-
-.PHONY: schema
-schema: $(VENV)/all
-	$(BIN)/python -c 'import json; from nitro_attest.policy_file import json_schema; print(json.dumps(json_schema(), indent=2))' > docs/policy.schema.json
-
-.PHONY: console-examples
-console-examples: $(VENV)/all
-	PYTHONPATH=tests $(BIN)/python tests/unit/cli/console.py --write
-
-# --- the evidence: fuzzing, mutation, the words in logs ------------------------------------------------------------------
-# make fuzz SECONDS=60 fuzzes each target that long, make fuzz HOURS=1 shares the hours among them; crashes stay in build/fuzz.
-
-FUZZ_TARGETS := envelope chain payload policy_file
-SECONDS := 60
-fuzz: SECONDS := $(if $(HOURS),$(shell expr $(HOURS) \* 3600 / $(words $(FUZZ_TARGETS))),$(SECONDS))
-.PHONY: fuzz mutation texts
-
-fuzz: $(VENV)/all
-	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) $(FUZZ_TARGETS)
-
-mutation: $(VENV)/all
-	rm -rf mutants
-	$(BIN)/mutmut run
-	$(BIN)/python tests/mutation/score.py
-
-texts: $(VENV)/all
-	PYTHONPATH=tests $(BIN)/python tests/golden/test_messages.py

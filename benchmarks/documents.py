@@ -12,6 +12,8 @@ from typing import Any, Final
 import cbor2
 
 from nitro_attest import AnyEnclave, FreshNonce, NotChecked, Policy, VerificationError, verify
+from nitro_attest._core import chain
+from nitro_attest._core.memo import Memo
 from nitro_attest.demo import POLICY, PRODUCTION, PRODUCTION_TIME
 from nitro_attest.testing import INSTANCE_ID, FakeChain, FakeNitro
 
@@ -31,6 +33,11 @@ FAKE_POLICY: Final = Policy(
 def verify_genuine() -> object:
     """Verify the captured document under a policy that pins five PCRs."""
     return verify(GENUINE, POLICY, now=PRODUCTION_TIME)
+
+
+def forget() -> None:
+    """Forget every chain, as a new process has."""
+    setattr(chain, "_KNOWN_HOSTS", Memo(chain.MAX_KNOWN_HOSTS))
 
 
 def refuse(doc: bytes) -> Callable[[], str]:

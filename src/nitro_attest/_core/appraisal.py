@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, assert_never, final
 
 from nitro_attest._core.anchors import TrustAnchor
 from nitro_attest._core.document import Claims, UnverifiedDocument
-from nitro_attest._core.errors import Failure, Reason, refusal, refused, shown
+from nitro_attest._core.errors import Failure, Reason, rejected, rejection, shown
 from nitro_attest._core.measurements import (
     DEBUG_PCRS,
     KIND_OF_SET,
@@ -70,10 +70,10 @@ def screen(document: UnverifiedDocument, policy: Policy) -> None:
     """
     wanted = KIND_OF_SET[type(policy.measurements[0])]
     if document.kind is not wanted:
-        raise refused(Reason.DOCUMENT_KIND, "document", wanted, document.kind)
+        raise rejected(Reason.DOCUMENT_KIND, "document", wanted, document.kind)
     finding = judge_unknown_fields(policy.unknown_fields, document)
     if finding.failures:
-        raise refusal(*finding.failures)
+        raise rejection(*finding.failures)
 
 
 def appraise(authenticated: Authenticated, policy: Policy) -> AttestationResult:
@@ -95,7 +95,7 @@ def appraise(authenticated: Authenticated, policy: Policy) -> AttestationResult:
             sets.append(finding.matched)
     for family in ("chain.", "document.", "freshness.", "policy.") if failures else ():
         if first := [failure for failure in failures if failure.reason.startswith(family)]:
-            raise refusal(*first)
+            raise rejection(*first)
     (matched,) = sets
     document = authenticated.document
     return AttestationResult(

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from nitro_attest._core import der as _der
 from nitro_attest._core import es384, profile
-from nitro_attest._core.errors import Reason, refused
+from nitro_attest._core.errors import Reason, rejected
 
 _VERSION_3: Final = bytes.fromhex("a003020102")  # RFC 5280 4.1.2.1: [0] INTEGER 2
 _ECDSA_WITH_SHA384: Final = bytes.fromhex(
@@ -87,18 +87,18 @@ def read_certificate(der: bytes, role: Role, place: str) -> Certificate:
     try:
         parts = _split(der)
     except _der.DerError as exc:
-        raise refused(Reason.CHAIN_CERTIFICATE, place) from exc
+        raise rejected(Reason.CHAIN_CERTIFICATE, place) from exc
     if (
         len(parts.serial) > _MAX_SERIAL_OCTETS
         or int.from_bytes(parts.serial, "big", signed=True) <= 0
     ):
-        raise refused(Reason.CHAIN_CERTIFICATE, f"{place}: serial number")
+        raise rejected(Reason.CHAIN_CERTIFICATE, f"{place}: serial number")
     if not parts.algorithm == parts.outer_algorithm == _ECDSA_WITH_SHA384:
-        raise refused(Reason.CHAIN_ALGORITHM, place, "ecdsa-with-SHA384")
+        raise rejected(Reason.CHAIN_ALGORITHM, place, "ecdsa-with-SHA384")
     if not es384.is_public_key(parts.public_key):
-        raise refused(Reason.CHAIN_KEY, place, "a named-curve P-384 key")
+        raise rejected(Reason.CHAIN_KEY, place, "a named-curve P-384 key")
     if _EMPTY_NAME in {parts.issuer, parts.subject}:
-        raise refused(Reason.CHAIN_SUBJECT, place, "names that are not empty")
+        raise rejected(Reason.CHAIN_SUBJECT, place, "names that are not empty")
     parsed = _parse(der, place)
     not_before, not_after = _read_times(parts.validity, parsed, place)
     _check_signature_form(parts.signature, place)
@@ -140,9 +140,9 @@ def common_name(certificate: Certificate, place: str) -> str:
         ((tag, name, _),) = (value for (_, _, kind), value in attributes if kind == _COMMON_NAME)
         text = name.decode("ascii")
     except (_der.DerError, ValueError) as exc:
-        raise refused(Reason.CHAIN_SUBJECT, place, "one common name") from exc
+        raise rejected(Reason.CHAIN_SUBJECT, place, "one common name") from exc
     if tag not in _TEXT_TAGS:
-        raise refused(Reason.CHAIN_SUBJECT, place, "a common name that is text")
+        raise rejected(Reason.CHAIN_SUBJECT, place, "a common name that is text")
     return text
 
 
@@ -193,7 +193,7 @@ def _parse(der: bytes, place: str) -> x509.Certificate:
     try:
         return x509.load_der_x509_certificate(der)
     except (ValueError, x509.InvalidVersion) as exc:
-        raise refused(Reason.CHAIN_CERTIFICATE, place) from exc
+        raise rejected(Reason.CHAIN_CERTIFICATE, place) from exc
 
 
 def _read_times(validity: bytes, parsed: x509.Certificate, place: str) -> tuple[datetime, datetime]:
@@ -203,11 +203,11 @@ def _read_times(validity: bytes, parsed: x509.Certificate, place: str) -> tuple[
     except (
         ValueError
     ) as exc:  # the year 0, which GeneralizedTime can write and `datetime` cannot hold
-        raise refused(Reason.CHAIN_CERTIFICATE, f"{place}: validity") from exc
+        raise rejected(Reason.CHAIN_CERTIFICATE, f"{place}: validity") from exc
     for (tag, digits, _), time in zip(_der.children(validity), times, strict=True):
         form = _UTC_TIME if time.year < _FIRST_GENERALIZED_YEAR else _GENERALIZED_TIME
         if (tag, len(digits)) != form:
-            raise refused(Reason.CHAIN_CERTIFICATE, f"{place}: validity")
+            raise rejected(Reason.CHAIN_CERTIFICATE, f"{place}: validity")
     return times
 
 
@@ -216,6 +216,6 @@ def _check_signature_form(signature: bytes, place: str) -> None:
     try:
         r, s = decode_dss_signature(signature)
     except ValueError as exc:
-        raise refused(Reason.CHAIN_SIGNATURE, place) from exc
+        raise rejected(Reason.CHAIN_SIGNATURE, place) from exc
     if not es384.are_in_range(r, s):
-        raise refused(Reason.CHAIN_SIGNATURE, place)
+        raise rejected(Reason.CHAIN_SIGNATURE, place)

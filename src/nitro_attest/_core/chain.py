@@ -24,7 +24,7 @@ from cryptography.x509.verification import VerificationError as PathError
 
 from nitro_attest._core.anchors import TrustAnchor
 from nitro_attest._core.certificate import Certificate, Role, common_name, read_certificate
-from nitro_attest._core.errors import Reason, VerificationError, refused
+from nitro_attest._core.errors import Reason, VerificationError, rejected
 from nitro_attest._core.memo import Memo
 
 _LEAF: Final = "certificate"
@@ -88,13 +88,13 @@ def check_chain(
 
     """
     if cabundle[0] != anchor.certificate:
-        raise refused(Reason.CHAIN_UNKNOWN_ROOT, "cabundle[0]", f"the root {anchor.name!r}")
+        raise rejected(Reason.CHAIN_UNKNOWN_ROOT, "cabundle[0]", f"the root {anchor.name!r}")
     host = _KNOWN_HOSTS.recall(cabundle)
     authorities = _read_authorities(cabundle) if host is None else host.authorities
     known_leaf = None if host is None else host.leaves.recall(leaf_der)
     leaf = known_leaf or _read_leaf(leaf_der, authorities)
     if not leaf.common_name.startswith(f"{module_id}."):
-        raise refused(Reason.CHAIN_SUBJECT, _LEAF, "a common name that begins with the module_id")
+        raise rejected(Reason.CHAIN_SUBJECT, _LEAF, "a common name that begins with the module_id")
     chain = (*authorities, leaf.certificate)
     second = now.replace(microsecond=0)  # RFC 5280 4.1.2.5: both ends included, in whole seconds
     if not leaf.valid_from <= second <= leaf.valid_until:
@@ -161,12 +161,12 @@ def _check_links(chain: Sequence[Certificate]) -> None:
     for index, (issuer, issued) in enumerate(pairwise(chain), start=1):
         place = _place(index) if issued is not chain[-1] else _LEAF
         if issued.issuer != issuer.subject:  # byte for byte: true of every genuine link
-            raise refused(Reason.CHAIN_ISSUER, place, "the subject before it as issuer")
+            raise rejected(Reason.CHAIN_ISSUER, place, "the subject before it as issuer")
         named, own = issued.issuer_key_identifier, issuer.key_identifier
         if named is not None and own is not None and named != own:
-            raise refused(Reason.CHAIN_ISSUER, place, "the key before it as issuer", named.hex())
+            raise rejected(Reason.CHAIN_ISSUER, place, "the key before it as issuer", named.hex())
     if len({certificate.subject for certificate in chain}) != len(chain):
-        raise refused(Reason.CHAIN_ISSUER, "cabundle", "a subject no other certificate has")
+        raise rejected(Reason.CHAIN_ISSUER, "cabundle", "a subject no other certificate has")
 
 
 def _check_path_lengths(authorities: Sequence[Certificate]) -> None:
@@ -175,7 +175,7 @@ def _check_path_lengths(authorities: Sequence[Certificate]) -> None:
         below = len(authorities) - 1 - index
         if authority.path_length is not None and authority.path_length < below:
             allowed = f"at most {authority.path_length} authorities under it"
-            raise refused(Reason.CHAIN_PATH_LENGTH, _place(index), allowed, str(below))
+            raise rejected(Reason.CHAIN_PATH_LENGTH, _place(index), allowed, str(below))
 
 
 def _outside_validity(chain: Sequence[Certificate], second: datetime) -> VerificationError:
@@ -188,8 +188,8 @@ def _outside_validity(chain: Sequence[Certificate], second: datetime) -> Verific
     place = _place(index) if outside is not chain[-1] else _LEAF
     if second < outside.not_before:
         expected = f"not before {outside.not_before.isoformat()}"
-        return refused(Reason.CHAIN_NOT_YET_VALID, place, expected, second.isoformat())
-    return refused(
+        return rejected(Reason.CHAIN_NOT_YET_VALID, place, expected, second.isoformat())
+    return rejected(
         Reason.CHAIN_EXPIRED,
         place,
         f"not after {outside.not_after.isoformat()}",
@@ -224,6 +224,6 @@ def check_path(anchor: Store, chain: Sequence[Certificate], second: datetime) ->
         *reversed(others),
         root,
     ]:  # no path at all, or one that is not exactly the given one
-        raise refused(
+        raise rejected(
             Reason.CHAIN_SIGNATURE, "chain", "each certificate signed by the one before it"
         ) from cause

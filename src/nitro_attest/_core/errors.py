@@ -207,17 +207,17 @@ _EXCEPTION_OF_FAMILY: Final[dict[str, type[VerificationError]]] = {
 }
 
 
-def refusal(*failures: Failure) -> VerificationError:
+def rejection(*failures: Failure) -> VerificationError:
     """Make the exception that belongs to the first failure's reason."""
     family, _, _ = failures[0].reason.partition(".")
     return _EXCEPTION_OF_FAMILY[family](*failures)
 
 
-def refused(
+def rejected(
     reason: Reason, subject: str, expected: str | None = None, actual: str | None = None
 ) -> VerificationError:
     """Make the exception for a single failure."""
-    return refusal(Failure(reason, subject, expected, actual))
+    return rejection(Failure(reason, subject, expected, actual))
 
 
 def shown(value: bytes | None) -> str:

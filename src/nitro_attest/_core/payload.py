@@ -17,7 +17,7 @@ from nitro_attest._core.document import (
     Pcrs,
     UnverifiedDocument,
 )
-from nitro_attest._core.errors import Reason, refused
+from nitro_attest._core.errors import Reason, rejected
 
 MAX_CERTIFICATE_BYTES: Final = 1024  # AWS 3.1
 MIN_CABUNDLE: Final = 2  # the root and at least one CA certificate; captured documents have 4
@@ -54,7 +54,7 @@ def read_payload(payload: bytes) -> UnverifiedDocument:
     kind, pcrs = _read_pcrs(fields)
     module_id, instance_id = _read_module_id(fields, kind)
     if _typed(fields["digest"], str, "digest") != "SHA384":
-        raise refused(Reason.DOCUMENT_DIGEST, "digest", "SHA384")
+        raise rejected(Reason.DOCUMENT_DIGEST, "digest", "SHA384")
     return UnverifiedDocument(
         kind=kind,
         module_id=module_id,
@@ -75,41 +75,40 @@ def read_payload(payload: bytes) -> UnverifiedDocument:
 def _typed(value: object, kind: type[_T], subject: str) -> _T:
     """Return `value` if its type is exactly `kind`: True is no int here."""
     if type(value) is not kind:
-        raise refused(Reason.DOCUMENT_FIELD_TYPE, subject, kind.__name__, type(value).__name__)
+        raise rejected(Reason.DOCUMENT_FIELD_TYPE, subject, kind.__name__, type(value).__name__)
     return value
 
 
 def _read_fields(payload: bytes) -> dict[str, object]:
-    """Return the payload's map, with every mandatory field there and exactly one map of PCRs."""
-    decoded = cast("dict[object, object]", _typed(cbor.decode(payload, "payload"), dict, "payload"))
-    if not decoded.keys() <= _KNOWN:
-        for name in decoded:
-            _typed(name, str, "name of a field")
-    fields = cast("dict[str, object]", decoded)
+    """Return the payload's map, with every mandatory field present."""
+    fields: dict[str, object] = {}
+    for name, value in cbor.decode_map(payload, "payload"):
+        text = _typed(name, str, "name of a field")  # V-32
+        if text in fields:  # V-22
+            raise rejected(Reason.CBOR_DUPLICATE_KEY, "payload")
+        fields[text] = value
     for name in _MANDATORY:
-        if (
-            fields.get(name) is None
-        ):  # null counts as absent: genuine documents write absent optional fields as null
-            raise refused(Reason.DOCUMENT_FIELD_MISSING, name)
+        if fields.get(name) is None:  # V-33; null is absent
+            raise rejected(Reason.DOCUMENT_FIELD_MISSING, name)
     return fields
 
 
 def _read_pcrs(fields: dict[str, object]) -> tuple[DocumentKind, Pcrs]:
     names = [name for name in _KIND_OF_MAP if name in fields]
     if len(names) > 1:
-        raise refused(Reason.DOCUMENT_KIND, "pcrs and nitrotpm_pcrs", "one of them", "both")
+        raise rejected(Reason.DOCUMENT_KIND, "pcrs and nitrotpm_pcrs", "one of them", "both")
     if not names or fields[names[0]] is None:
-        raise refused(Reason.DOCUMENT_FIELD_MISSING, "pcrs or nitrotpm_pcrs")
+        raise rejected(Reason.DOCUMENT_FIELD_MISSING, "pcrs or nitrotpm_pcrs")
     (name,) = names
     values = cast("dict[object, object]", _typed(fields[name], dict, name))
     if not 1 <= len(values) <= MAX_PCRS:
-        raise refused(Reason.DOCUMENT_PCR_COUNT, name, f"1 to {MAX_PCRS}", str(len(values)))
+        raise rejected(Reason.DOCUMENT_PCR_COUNT, name, f"1 to {MAX_PCRS}", str(len(values)))
     for index, digest in values.items():
         if type(index) is not int or not 0 <= index < MAX_PCRS:
-            raise refused(Reason.DOCUMENT_PCR_INDEX, name, f"0 to {MAX_PCRS - 1}")
+            raise rejected(Reason.DOCUMENT_PCR_INDEX, name, f"0 to {MAX_PCRS - 1}")
         if type(digest) is not bytes or len(digest) != PCR_BYTES:
             found = len(_typed(digest, bytes, f"{name}[{index}]"))
-            raise refused(
+            raise rejected(
                 Reason.DOCUMENT_PCR_LENGTH,
                 f"{name}[{index}]",
                 f"{PCR_BYTES} bytes",
@@ -123,16 +122,16 @@ def _read_module_id(fields: dict[str, object], kind: DocumentKind) -> tuple[str,
     found = _MODULE_ID.fullmatch(module_id) if len(module_id) <= MAX_MODULE_ID else None
     if found is None:
         expected = f"up to {MAX_MODULE_ID} printable ASCII characters that end in -enc or -tpm and 16 hex digits"
-        raise refused(Reason.DOCUMENT_MODULE_ID, "module_id", expected)
+        raise rejected(Reason.DOCUMENT_MODULE_ID, "module_id", expected)
     if _KIND_OF_SUFFIX[found[2]] is not kind:
-        raise refused(Reason.DOCUMENT_KIND, "module_id", kind, _KIND_OF_SUFFIX[found[2]])
+        raise rejected(Reason.DOCUMENT_KIND, "module_id", kind, _KIND_OF_SUFFIX[found[2]])
     return module_id, found[1]
 
 
 def _read_timestamp(fields: dict[str, object]) -> datetime:
     milliseconds = _typed(fields["timestamp"], int, "timestamp")
     if not 1 <= milliseconds <= MAX_TIMESTAMP_MS:
-        raise refused(
+        raise rejected(
             Reason.DOCUMENT_TIMESTAMP,
             "timestamp",
             f"1 to {MAX_TIMESTAMP_MS} ms",
@@ -151,15 +150,15 @@ def _read_certificate(value: object, reason: Reason, field: str, index: int | No
     subject = field if index is None else f"{field}[{index}]"
     size = len(_typed(value, bytes, subject))
     if not 1 <= size <= MAX_CERTIFICATE_BYTES:
-        raise refused(reason, subject, f"1 to {MAX_CERTIFICATE_BYTES} bytes", f"{size} bytes")
-    raise refused(reason, subject, "one certificate", "bytes after it")
+        raise rejected(reason, subject, f"1 to {MAX_CERTIFICATE_BYTES} bytes", f"{size} bytes")
+    raise rejected(reason, subject, "one certificate", "bytes after it")
 
 
 def _read_cabundle(fields: dict[str, object]) -> tuple[bytes, ...]:
     bundle = cast("list[object]", _typed(fields["cabundle"], list, "cabundle"))
     if not MIN_CABUNDLE <= len(bundle) <= MAX_CABUNDLE:
         expected = f"{MIN_CABUNDLE} to {MAX_CABUNDLE} certificates"
-        raise refused(Reason.DOCUMENT_CABUNDLE, "cabundle", expected, str(len(bundle)))
+        raise rejected(Reason.DOCUMENT_CABUNDLE, "cabundle", expected, str(len(bundle)))
     return tuple(
         [
             _read_certificate(entry, Reason.DOCUMENT_CABUNDLE, "cabundle", index)
@@ -173,7 +172,7 @@ def _read_optional(fields: dict[str, object], name: str) -> bytes | None:
         return None
     value = _typed(fields[name], bytes, name)
     if len(value) > MAX_FIELD_BYTES:
-        raise refused(
+        raise rejected(
             _OPTIONAL[name], name, f"at most {MAX_FIELD_BYTES} bytes", f"{len(value)} bytes"
         )
     return value

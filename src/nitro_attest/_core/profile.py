@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple, final
 
 from nitro_attest._core import der as _der
-from nitro_attest._core.errors import Reason, refused
+from nitro_attest._core.errors import Reason, rejected
 
 _SUBJECT_KEY_IDENTIFIER: Final = bytes.fromhex("551d0e")  # RFC 5280 4.2.1.2: 2.5.29.14
 _KEY_USAGE: Final = bytes.fromhex("551d0f")  # 4.2.1.3: 2.5.29.15
@@ -78,7 +78,7 @@ def read_extensions(encoded: bytes | None, place: str) -> Extensions:
             (_, name, _), *flag, (_, value, _) = _der.children(entry)
             critical = bool(flag)
             if name in found or name in _REFUSED or (critical and name not in _UNDERSTOOD):
-                raise refused(
+                raise rejected(
                     Reason.CHAIN_EXTENSION,
                     f"{place}: extension {name.hex()}",
                     "none that is not understood",
@@ -87,7 +87,7 @@ def read_extensions(encoded: bytes | None, place: str) -> Extensions:
                 _check_list(name, value)
             found[name] = Extension(critical, value)
     except _der.DerError as exc:
-        raise refused(Reason.CHAIN_EXTENSION, place) from exc
+        raise rejected(Reason.CHAIN_EXTENSION, place) from exc
     return found
 
 
@@ -121,11 +121,11 @@ def read_authority(extensions: Extensions, place: str) -> int | None:
     """
     is_authority, path_length = _basic_constraints(extensions, place)
     if not is_authority:
-        raise refused(Reason.CHAIN_NOT_A_CA, place)
+        raise rejected(Reason.CHAIN_NOT_A_CA, place)
     if not extensions[_BASIC_CONSTRAINTS].critical:
-        raise refused(Reason.CHAIN_EXTENSION, f"{place}: basicConstraints", "critical")
+        raise rejected(Reason.CHAIN_EXTENSION, f"{place}: basicConstraints", "critical")
     if not _key_usage(extensions, place) & _KEY_CERT_SIGN:
-        raise refused(Reason.CHAIN_KEY_USAGE, place, "keyCertSign")
+        raise rejected(Reason.CHAIN_KEY_USAGE, place, "keyCertSign")
     return path_length
 
 
@@ -142,9 +142,9 @@ def check_leaf(extensions: Extensions, place: str) -> None:
         or _BASIC_CONSTRAINTS not in extensions
         or not extensions[_BASIC_CONSTRAINTS].critical
     ):
-        raise refused(Reason.CHAIN_EXTENSION, f"{place}: basicConstraints", "critical, not a CA")
+        raise rejected(Reason.CHAIN_EXTENSION, f"{place}: basicConstraints", "critical, not a CA")
     if _key_usage(extensions, place) & (_DIGITAL_SIGNATURE | _KEY_CERT_SIGN) != _DIGITAL_SIGNATURE:
-        raise refused(Reason.CHAIN_KEY_USAGE, place, "digitalSignature without keyCertSign")
+        raise rejected(Reason.CHAIN_KEY_USAGE, place, "digitalSignature without keyCertSign")
 
 
 def read_key_identifiers(extensions: Extensions, place: str) -> tuple[bytes | None, bytes | None]:
@@ -161,7 +161,7 @@ def read_key_identifiers(extensions: Extensions, place: str) -> tuple[bytes | No
             return own, None
         return own, _der.only_child(issuers, _FIRST_CHOICE)
     except _der.DerError as exc:
-        raise refused(Reason.CHAIN_EXTENSION, f"{place}: key identifiers") from exc
+        raise rejected(Reason.CHAIN_EXTENSION, f"{place}: key identifiers") from exc
 
 
 def _basic_constraints(extensions: Extensions, place: str) -> tuple[bool, int | None]:
@@ -182,8 +182,8 @@ def _basic_constraints(extensions: Extensions, place: str) -> tuple[bool, int | 
             case _:
                 pass
     except _der.DerError as exc:
-        raise refused(Reason.CHAIN_EXTENSION, f"{place}: basicConstraints") from exc
-    raise refused(Reason.CHAIN_EXTENSION, f"{place}: basicConstraints")
+        raise rejected(Reason.CHAIN_EXTENSION, f"{place}: basicConstraints") from exc
+    raise rejected(Reason.CHAIN_EXTENSION, f"{place}: basicConstraints")
 
 
 def _is_length(number: bytes) -> bool:
@@ -203,8 +203,8 @@ def _key_usage(extensions: Extensions, place: str) -> int:
         ):  # X.690 11.2.2: it ends with its last set bit
             return octets[0]
     except (_der.DerError, ValueError) as exc:
-        raise refused(Reason.CHAIN_EXTENSION, f"{place}: keyUsage") from exc
-    raise refused(Reason.CHAIN_EXTENSION, f"{place}: keyUsage")
+        raise rejected(Reason.CHAIN_EXTENSION, f"{place}: keyUsage") from exc
+    raise rejected(Reason.CHAIN_EXTENSION, f"{place}: keyUsage")
 
 
 def _only(extensions: Extensions, name: bytes, tag: int) -> bytes | None:

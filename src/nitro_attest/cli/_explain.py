@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nitro_attest import PolicyError, Reason
-from nitro_attest._core.errors import refused
+from nitro_attest._core.errors import rejected
 from nitro_attest.cli._outcome import EXIT_OF
 from nitro_attest.cli._reasons import EXPLANATIONS
 from nitro_attest.cli._terminal import FAINT
@@ -41,7 +41,7 @@ def explain_one(name: str, console: Console) -> None:
             else "no such reason; without one, all are listed",
         )
     reason = Reason(name)
-    error = type(refused(reason, ""))
+    error = type(rejected(reason, ""))
     console.print(Text(name, style="bold"))
     console.print(f"\n{EXPLANATIONS[reason].meaning}")
     console.print(f"\nWhat to do: {EXPLANATIONS[reason].action}")

@@ -3,7 +3,7 @@
 import cbor2
 import pytest
 
-from nitro_attest import MalformedDocumentError, Reason, UntrustedDocumentError
+from nitro_attest import Failure, MalformedDocumentError, Reason, UntrustedDocumentError
 from nitro_attest._core.envelope import (
     MAX_DOCUMENT_BYTES,
     MAX_PAYLOAD_BYTES,
@@ -73,10 +73,12 @@ def test_the_one_encoding_with_and_without_its_tag(tag: str) -> None:
             Reason.COSE_PROTECTED_HEADER,
         ),  # not shortest
         ("84" + "45a101382200" + "a0" + PAYLOAD + SIGNATURE, Reason.COSE_PROTECTED_HEADER),
-        (
-            "84" + "64a1013822" + "a0" + PAYLOAD + SIGNATURE,
-            Reason.CBOR_MALFORMED,
-        ),  # text that is no UTF-8
+        ("84" + "64a1013822" + "a0" + PAYLOAD + SIGNATURE, Reason.COSE_PROTECTED_HEADER),  # text
+        ("1c", Reason.CBOR_MALFORMED),
+        ("84" + PROTECTED + "a0" + "5f", Reason.COSE_STRUCTURE),
+        ("84" + PROTECTED + "a0" + "58", Reason.CBOR_MALFORMED),
+        ("84" + PROTECTED + "a0" + "5bffffffffffffffff" + "00" * 200, Reason.CBOR_MALFORMED),
+        ("84" + PROTECTED + "a0" + "5818" + "00" * 24 + SIGNATURE[2:], Reason.COSE_STRUCTURE),
         ("84" + "f6" + "a0" + PAYLOAD + SIGNATURE, Reason.COSE_PROTECTED_HEADER),
         ("84" + PROTECTED + "f6" + PAYLOAD + SIGNATURE, Reason.COSE_UNPROTECTED_HEADER),
         ("84" + PROTECTED + "80" + PAYLOAD + SIGNATURE, Reason.COSE_UNPROTECTED_HEADER),
@@ -131,10 +133,46 @@ def test_every_shortest_length_of_a_payload(size: int) -> None:
     check_signature(envelope, forge.public(forge.key(f"NEVER_TRUST {forge.LEAF}")))
 
 
-def test_the_whole_is_capped_before_it_is_decoded() -> None:
-    """At the cap the decoder speaks, above it the cap."""
-    assert _reason(b"\xff" * MAX_DOCUMENT_BYTES) is Reason.CBOR_MALFORMED
+def test_trailing_bytes_are_called_that() -> None:
+    """The whole envelope is correct, and one byte follows."""
+    with pytest.raises(MalformedDocumentError) as refusal:
+        read_envelope(bytes.fromhex(GOOD) + b"\0")
+    (failure,) = refusal.value.failures
+    assert failure == Failure(Reason.CBOR_MALFORMED, "envelope: trailing bytes")
+
+
+def test_the_whole_is_capped_before_it_is_read() -> None:
+    """At the cap the structure is looked at, above it only the size."""
+    assert _reason(b"\xff" * MAX_DOCUMENT_BYTES) is Reason.COSE_STRUCTURE
     assert _reason(b"\xff" * (MAX_DOCUMENT_BYTES + 1)) is Reason.COSE_TOO_LARGE
+
+
+def test_parts_that_overlap_are_no_envelope() -> None:
+    """A front and an end that share bytes: every envelope shorter than its fixed parts."""
+    good = _with_payload(1)
+    for size in range(len(good)):
+        for shorter in (
+            good[:size],
+            good[-size:] if size else b"",
+            good[:8] + good[len(good) - size :],
+        ):
+            if shorter != good:
+                _reason(shorter)
+
+
+@pytest.mark.parametrize("size", [22, 23, 24, 25, 255, 256, 257, 258])
+def test_a_total_length_leaves_one_form_for_the_payload(size: int) -> None:
+    """Whatever the payload's head says, only the shortest form of what is there is accepted."""
+    before, accepted = bytes.fromhex("84" + PROTECTED + "a0"), 0
+    for head in (b"\x57", b"\x58\x18", b"\x58\xff", b"\x59\x01\x00", b"\x59\x00\xff"):
+        doc = before + (head + bytes(size))[: size + 1] + bytes.fromhex(SIGNATURE)
+        try:
+            payload = read_envelope(doc).payload
+        except MalformedDocumentError:
+            continue
+        accepted += 1
+        assert doc == _with_payload(len(payload), signature=b"\x11" * 96)
+    assert accepted == (size in (23, 25, 256, 258))
 
 
 def test_the_signature_covers_the_payload() -> None:

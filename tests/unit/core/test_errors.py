@@ -19,7 +19,7 @@ from nitro_attest import (
     UntrustedDocumentError,
     VerificationError,
 )
-from nitro_attest._core.errors import refusal, refused, shown
+from nitro_attest._core.errors import rejected, rejection, shown
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ CLASS_OF_FAMILY = {
 @pytest.mark.parametrize("reason", list(Reason))
 def test_each_reason_has_the_exception_of_its_family(reason: Reason) -> None:
     """The part before the dot decides the class, so a caller may catch the class alone."""
-    made = refused(reason, "subject", "this", "that")
+    made = rejected(reason, "subject", "this", "that")
     assert type(made) is CLASS_OF_FAMILY[reason.partition(".")[0]]
     assert made.reason is reason
     assert made.failures == (Failure(reason, "subject", "this", "that"),)
@@ -57,7 +57,7 @@ def test_refusals_survive_pickle_and_copy(
     reason: Reason, twin: Callable[[VerificationError], VerificationError]
 ) -> None:
     """A refusal can cross a process boundary and be kept."""
-    made = refusal(Failure(reason, "one", "a", "b"), Failure(reason, "two"))
+    made = rejection(Failure(reason, "one", "a", "b"), Failure(reason, "two"))
     again = twin(made)
     assert type(again) is type(made)
     assert again.failures == made.failures
@@ -86,7 +86,7 @@ def test_the_family_tree() -> None:
 
 def test_a_refusal_is_one_line() -> None:
     """Each failure names reason, subject, and the values where there are any."""
-    made = refusal(
+    made = rejection(
         Failure(Reason.POLICY_PCR_MISMATCH, "PCR0", "aa", "bb"),
         Failure(Reason.POLICY_PCR_ABSENT, "PCR1", "cc"),
     )

@@ -7,8 +7,8 @@ from typing import Any
 import cbor2
 import pytest
 
-from nitro_attest import DocumentKind, MalformedDocumentError, Pcrs, Reason
-from nitro_attest._core.payload import read_payload
+from nitro_attest import DocumentKind, Failure, MalformedDocumentError, Pcrs, Reason
+from nitro_attest._core.payload import MAX_CERTIFICATE_BYTES, read_payload
 from support import certificates as forge
 
 CERTIFICATES = forge.chain()
@@ -244,7 +244,8 @@ CERTIFICATE_FAULTS: list[tuple[Callable[[list[bytes]], dict[str, object]], Reaso
     (lambda c: {"cabundle": [*c[:3], c[3] + b"\0"]}, Reason.DOCUMENT_CABUNDLE),
     (lambda c: {"cabundle": [*c[:3], "text"]}, Reason.DOCUMENT_FIELD_TYPE),
     (lambda c: {"cabundle": [*c[:3], None]}, Reason.DOCUMENT_FIELD_TYPE),
-    (lambda c: {"cabundle": [*c[:3], [c[3]]]}, Reason.DOCUMENT_FIELD_TYPE),
+    (lambda c: {"cabundle": [*c[:3], [c[3]]]}, Reason.CBOR_TOO_DEEP),
+    (lambda c: {"cabundle": [*c[:3], []]}, Reason.DOCUMENT_FIELD_TYPE),
 ]
 
 
@@ -254,6 +255,38 @@ def test_certificates_that_are_refused(
 ) -> None:
     """Sizes, counts, types, and bytes behind a certificate."""
     assert _reason({**GOOD, **edit(CERTIFICATES)}) is reason
+
+
+@pytest.mark.parametrize("head", [b"\xaa", b"\xbf"])
+def test_no_name_stands_twice(head: bytes) -> None:
+    """In a definite and in an indefinite map; the decoder sees neither as a map."""
+    items = b"".join(cbor2.dumps(name) + cbor2.dumps(value) for name, value in GOOD.items())
+    twice = cbor2.dumps("digest") + cbor2.dumps("SHA384")
+    payload = bytes([0xA0 + len(GOOD) + 1]) if head == b"\xaa" else head
+    end = b"" if head == b"\xaa" else b"\xff"
+    with pytest.raises(MalformedDocumentError) as refusal:
+        read_payload(payload + items + twice + end)
+    assert refusal.value.reason is Reason.CBOR_DUPLICATE_KEY
+
+
+def test_a_certificate_of_one_byte_is_of_a_good_size() -> None:
+    """The payload's rule is the size alone; the chain rejects what is no certificate."""
+    assert read_payload(cbor2.dumps({**GOOD, "certificate": b"0"})).certificate == b"0"
+
+
+def test_bytes_after_the_largest_certificate_are_called_that() -> None:
+    """The size is good, so it is not what is named."""
+    certificate = forge.der(0x30).ljust(MAX_CERTIFICATE_BYTES, b"\0")
+    with pytest.raises(MalformedDocumentError) as refusal:
+        read_payload(cbor2.dumps({**GOOD, "certificate": certificate}))
+    assert refusal.value.failures == (
+        Failure(Reason.DOCUMENT_CERTIFICATE, "certificate", "one certificate", "bytes after it"),
+    )
+
+
+def test_the_hash_of_pcrs_depends_on_them() -> None:
+    """Other values, another place in a dict."""
+    assert len({hash(Pcrs({0: bytes([value]) * 48})) for value in range(8)}) > 1
 
 
 def test_certificates_have_up_to_1024_bytes_and_bundles_up_to_8() -> None:

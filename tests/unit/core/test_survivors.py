@@ -1,12 +1,10 @@
 """What a run of mutation found untested: the limits, names and values that no other test was holding."""
 
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -28,16 +26,12 @@ from nitro_attest import (
 from nitro_attest._core import chain as _chain
 from nitro_attest._core import es384
 from nitro_attest._core.appraisal import judge_trust_anchor
-from nitro_attest._core.cbor import MAX_DEPTH, decode
 from nitro_attest._core.certificate import Certificate, Role, common_name, read_certificate
 from nitro_attest._core.chain import MAX_KNOWN_HOSTS, KnownHost, check_chain
-from nitro_attest._core.document import Pcrs
-from nitro_attest._core.envelope import read_envelope
 from nitro_attest._core.es384 import P384_ORDER, is_good_signature
 from nitro_attest._core.memo import Memo
-from nitro_attest._core.payload import MAX_CERTIFICATE_BYTES, read_payload
 from support import certificates as forge
-from support.certificates import LEAF, MODULE_ID, NOW, SEQUENCE, der, swap
+from support.certificates import LEAF, MODULE_ID, NOW, der, swap
 
 GOOD = forge.chain()
 SECOND = NOW.replace(microsecond=0)
@@ -60,66 +54,6 @@ def test_another_anchor_is_named_beside_the_demanded_one() -> None:
     finding = judge_trust_anchor(AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1)
     named = (AWS_NITRO_ROOT_G1.name, AWS_US_GOV_NITRO_ROOT_G1.name)
     assert finding.failures == (Failure(Reason.CHAIN_UNKNOWN_ROOT, "cabundle[0]", *named),)
-
-
-# --- CBOR and COSE ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("data", "reason"),
-    [
-        ("81c100", Reason.CBOR_TAG),
-        ("d83563612b62", Reason.CBOR_TAG),
-        ("8181818181" + "00", Reason.CBOR_TOO_DEEP),
-        ("a200000000", Reason.CBOR_DUPLICATE_KEY),
-        ("81" * MAX_DEPTH + "1c", Reason.CBOR_MALFORMED),
-        ("82", Reason.CBOR_MALFORMED),
-    ],
-)
-def test_an_item_is_held_to_every_rule(data: str, reason: Reason) -> None:
-    """On the innermost level as well."""
-    assert _failure(lambda: decode(bytes.fromhex(data), "item")) == Failure(reason, "item")
-
-
-def test_a_tag_behind_a_duplicate_key_is_not_decoded() -> None:
-    """Looking for the reason builds nothing either: this expression would make `re` warn."""
-    data = b"\xa3\x00\x00\x00\x00\x01" + cbor2.dumps(cbor2.CBORTag(35, "[[never]"))
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        assert _failure(lambda: decode(data, "item")).reason is Reason.CBOR_DUPLICATE_KEY
-    assert not warned
-
-
-def test_bytes_behind_an_envelope_are_called_that() -> None:
-    """The whole envelope is good, and one byte follows."""
-    doc = forge.document(forge.payload(GOOD))
-    assert _failure(lambda: read_envelope(doc + b"\0")) == Failure(
-        Reason.CBOR_MALFORMED, "envelope: trailing bytes"
-    )
-
-
-# --- the payload -----------------------------------------------------------------------------------------------------------
-
-
-def test_a_certificate_of_one_byte_is_of_a_good_size() -> None:
-    """The payload's rule is the size alone; the chain refuses what is no certificate."""
-    assert read_payload(cbor2.dumps(forge.payload(GOOD, certificate=b"0"))).certificate == b"0"
-
-
-def test_bytes_behind_the_largest_certificate_are_called_that() -> None:
-    """The size is good, so it is not what is named."""
-    certificate = der(SEQUENCE).ljust(MAX_CERTIFICATE_BYTES, b"\0")
-    failure = _failure(
-        lambda: read_payload(cbor2.dumps(forge.payload(GOOD, certificate=certificate)))
-    )
-    assert failure == Failure(
-        Reason.DOCUMENT_CERTIFICATE, "certificate", "one certificate", "bytes after it"
-    )
-
-
-def test_the_hash_of_pcrs_depends_on_them() -> None:
-    """Other values, another place in a dict."""
-    assert len({hash(Pcrs({0: bytes([value]) * 48})) for value in range(8)}) > 1
 
 
 # --- the chain -------------------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ DEFINITE: Final = cbor.encode(Pairs(PAIRS))
 
 @family(
     Row("no-break-of-the-map", "the break of the payload's map is missing", INDEFINITE[:-1]),
-    Row("no-break-of-the-pcrs", "the break of the PCRs' map is missing", cbor.encode(Open({**FIELDS, "pcrs": Raw(cbor.encode(Open(dict(ENCLAVE_PCRS)))[:-1])}))),
+    Row("no-break-of-the-pcrs", "the break of the PCRs' map is missing", cbor.encode(Open({**FIELDS, "pcrs": Raw(cbor.encode(Open(dict(ENCLAVE_PCRS)))[:-1])})), "cbor.too_deep"),
     Row("no-break-of-the-bundle", "the break of the bundle is missing", cbor.encode(Open({**FIELDS, "cabundle": Raw(cbor.encode(Open(BUNDLE))[:-1])}))),
     Row("break-in-definite-map", "a break stands in the map of definite length", cbor.head(cbor.MAP, len(PAIRS) + 1) + cbor.flat(PAIRS) + cbor.BREAK),
     Row("break-as-value", "a break stands in the place of the nonce", cbor.encode(Open({**FIELDS, "nonce": Raw(cbor.BREAK)}))),
@@ -238,11 +238,95 @@ def nesting(depth: int) -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 32, 47",
-    effect="Refused, the waiver of unknown fields does not keep what it says.",
+    effect="Rejected, the waiver of unknown fields does not keep what it says.",
+)
+def nesting_2() -> Case:
+    """A further field, which the policy allows, holds an array: two levels with the payload's map."""
+    return Case(doc=document({**FIELDS, "x": _nested(1)}), policy=WAIVED_FIELDS)
+
+
+@vector(
+    expect="cbor.too_deep",
+    rule="attacks 47, 113; RFC 8949 section 10",
+    effect=CRASH,
+)
+def nesting_3() -> Case:
+    """A further field, which the policy allows, holds an array in an array: three levels with the payload's map."""
+    return Case(doc=document({**FIELDS, "x": _nested(2)}), policy=WAIVED_FIELDS)
+
+
+@vector(
+    expect="cbor.too_deep",
+    rule="attacks 47, 113; RFC 8949 section 10",
+    effect=CRASH,
 )
 def nesting_4() -> Case:
     """A further field, which the policy allows, holds an array in an array in an array: four levels with the payload's map."""
     return Case(doc=document({**FIELDS, "x": _nested(3)}), policy=WAIVED_FIELDS)
+
+
+@family(
+    Row(
+        "arrays",
+        "arrays of one number",
+        b"".join(b"\x81" + cbor.encode(-1 - n % 2) + b"\x00" for n in range(500)),
+        "cbor.too_deep",
+    ),
+    Row("empty-arrays", "one empty array", b"\x80\x00", "document.pcr_index"),
+    Row(
+        "maps",
+        "maps of one entry",
+        b"".join(b"\xa1" + cbor.encode(n) + b"\x00\x00" for n in range(500)),
+        "cbor.too_deep",
+    ),
+    Row(
+        "floats",
+        "floats",
+        b"".join(b"\xf9" + n.to_bytes(2, "big") + b"\x00" for n in range(500)),
+        "document.pcr_count",
+    ),
+    Row("null", "null", b"\xf6\x00", "document.pcr_index"),
+    Row("booleans", "true", b"\xf5\x00", "document.pcr_index"),
+    Row(
+        "colliding-numbers",
+        "numbers of one hash",
+        b"".join(cbor.encode(n * (2**61 - 1)) + b"\x00" for n in range(1, 9)),
+        "document.pcr_index",
+    ),
+    expect="cbor.too_deep",
+    rule="attacks 113",
+    effect="Keys that take long to compare hold up every other request.",
+)
+def pcr_keys(entries: bytes) -> Case:
+    """The keys of the PCR map are {}."""
+    return Case(
+        doc=document(cbor.encode(Open({**FIELDS, "pcrs": Raw(b"\xbf" + entries + b"\xff")})))
+    )
+
+
+@family(
+    Row(
+        "arrays",
+        "arrays of one number",
+        b"".join(b"\x81" + cbor.encode(-1 - n % 2) + b"\x00" for n in range(50)),
+        "document.field_type",
+    ),
+    Row("deep-arrays", "arrays of arrays", b"\x81\x81\x00\x00" * 500, "cbor.too_deep"),
+    Row(
+        "maps",
+        "maps of one entry",
+        b"".join(b"\xa1" + cbor.encode(n) + b"\x00\x00" for n in range(50)),
+        "document.field_type",
+    ),
+    Row("numbers", "65 numbers", b"".join(cbor.encode(n) + b"\x00" for n in range(65))),
+    Row("many-numbers", "5,000 times the same number", b"\x00\x00" * 5000, "cbor.duplicate_key"),
+    expect="document.field_unknown",
+    rule="attacks 113",
+    effect="Keys that take long to compare hold up every other request.",
+)
+def field_keys(entries: bytes) -> Case:
+    """The names of the payload's fields are {}; the policy allows unknown fields."""
+    return Case(doc=document(b"\xbf" + entries + b"\xff"), policy=WAIVED_FIELDS)
 
 
 @family(

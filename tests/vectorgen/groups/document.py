@@ -114,6 +114,7 @@ def empty_map() -> Case:
         "pcr-array",
         "the value of PCR0 is an array of two halves",
         {"pcrs": {**ENCLAVE_PCRS, 0: [ENCLAVE_PCRS[0][:24], ENCLAVE_PCRS[0][24:]]}},
+        "cbor.too_deep",
     ),
     Row(
         "certificate-text",

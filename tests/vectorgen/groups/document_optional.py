@@ -84,7 +84,7 @@ def unknown_field(name: str) -> Case:
 @family(
     Row("null", "null", None),
     Row("text", "a text", "value"),
-    Row("map", "a map", {"a": [1, 2]}),
+    Row("map", "a map that holds an array", {"a": [1, 2]}, "cbor.too_deep"),
     Row("float", "a float", Raw(bytes.fromhex("fb3ff0000000000000"))),
     expect=ACCEPT,
     rule="attacks 32",
