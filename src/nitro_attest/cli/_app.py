@@ -18,7 +18,7 @@ from typer.main import get_command
 
 from nitro_attest import PolicyError, VerificationError, read_unverified
 from nitro_attest import demo as demonstration
-from nitro_attest.cli import _inspect, _policy_commands, _show_verdict, _verify_many
+from nitro_attest.cli import _inspect, _kms_commands, _policy_commands, _show_verdict, _verify_many
 from nitro_attest.cli._batch import Call, decide_file, find_documents
 from nitro_attest.cli._explain import explain_all, explain_one
 from nitro_attest.cli._files import read_document, read_nonce, read_time
@@ -42,6 +42,7 @@ app = typer.Typer(
 )
 app.add_typer(_policy_commands.app, name="policy")
 app.add_typer(pcr_app, name="pcr")
+app.add_typer(_kms_commands.app, name="kms")
 
 Document = Annotated[
     str,

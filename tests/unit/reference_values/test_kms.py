@@ -23,6 +23,7 @@ from nitro_attest import (
     Present,
     Sha384,
 )
+from nitro_attest._core.measurements import pcr_rules
 from nitro_attest.reference_values import kms
 from support.strategies import FAKE
 
@@ -245,8 +246,8 @@ def test_what_is_left_out_is_remarked_on(statements: list[object], words: list[s
         ),
         (statement({"Null": {KEY + "PCR0": "false"}}), ".Condition.Null."),
         (
-            statement({"String Equals\u001b": {KEY + "PCR0": "false"}}),
-            '.Condition."String Equals\\u001b".',
+            statement({"String Equals": {KEY + "PCR0": "false"}}),
+            '.Condition."String Equals".',
         ),
         (statement({"StringEquals": {KEY + "PCR32": A}}), "PCR32"),
         (statement({"StringEquals": {KEY + "PCR00": A}}), "PCR00"),
@@ -267,7 +268,6 @@ def test_what_is_left_out_is_remarked_on(statements: list[object], words: list[s
         (statement({"StringEquals": {KEY + "PCR0": A}}, Effect="allow"), ".Effect"),
         (statement({"StringEquals": {KEY + "PCR0": A}}, Effect=[]), ".Effect"),
         (statement({"StringEquals": {KEY + "PCR0": A}}, Sid=7), ".Sid"),
-        (statement({"StringEquals": {KEY + "PCR0": A}}, Sid="\u001b[2J"), ".Sid"),
         (statement({"StringEquals": {KEY + "PCR0": A}}, Action=[]), ".Action"),
         (statement({"StringEquals": {KEY + "PCR0": A}}, NotCondition={}), ""),
         (statement({"StringEquals": [KEY + "PCR0"]}), ".Condition.StringEquals"),
@@ -453,3 +453,131 @@ def test_a_reading_goes_into_a_policy_as_it_is() -> None:
     reading = kms.read_key_policy(key_policy(ATTESTED))
     measurements: tuple[Measurements, ...] = reading.measurements
     assert replace(POLICY, measurements=measurements).measurements == reading.measurements
+
+
+def deny(condition: object, **elements: object) -> dict[str, object]:
+    """Return a Deny as AWS's allow-plus-deny shape has it."""
+    everyone = {"Sid": "otherwise", "Effect": "Deny", "Principal": "*", "Action": "kms:*"}
+    return statement(condition, **{**everyone, **elements})
+
+
+def pinned(*statements: object) -> list[dict[int, str]]:
+    """Return the PCRs of the sets that a key policy is read as."""
+    found = kms.read_key_policy(key_policy(*statements))
+    assert any("denies documents" in remark for remark in found.remarks)
+    return [
+        {index: rule.hex() for index, _, rule in pcr_rules(one) if isinstance(rule, Sha384)}
+        for one in found.measurements
+        if isinstance(one, (EnclaveMeasurements, NitroTpmMeasurements))
+    ]
+
+
+NOT_A = {"StringNotEquals": {KEY + "PCR0": A}}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "denied", "expected"),
+    [
+        ({"StringEquals": {KEY + "PCR0": A}}, NOT_A, [{0: A}]),
+        ({"StringEquals": {KEY + "PCR0": [A, B]}}, NOT_A, [{0: A}]),
+        ({"StringEquals": {KEY + "PCR8": B}}, NOT_A, [{0: A, 8: B}]),
+        (
+            {"StringEquals": {KEY + "PCR8": C}},
+            {"StringNotEqualsIgnoreCase": {KEY + "ImageSha384": [B.upper(), A]}},
+            [{0: A, 8: C}, {0: B, 8: C}],
+        ),
+        (
+            {"StringEquals": {KEY + "PCR0": A}},
+            {"StringNotEqualsIfExists": {KEY + "PCR0": A}},
+            [{0: A}],
+        ),
+        ({"StringEquals": {KEY + "PCR0": [A, B]}}, {"StringEquals": {KEY + "PCR0": B}}, [{0: A}]),
+        ({"StringEquals": {KEY + "PCR0": A}}, {"Null": {KEY + "PCR0": "true"}}, [{0: A}]),
+        (
+            {"StringEquals": {KEY + "PCR0": A, KEY + "PCR1": B}},
+            {"StringNotEquals": {KEY + "PCR0": A, KEY + "PCR1": C}},
+            [{0: A, 1: B}],
+        ),
+        (
+            {"StringEquals": {KEY + "PCR0": A}},
+            {**NOT_A, "Null": {KEY + "NitroTPMPCR4": "true"}},
+            [{0: A}],
+        ),
+    ],
+)
+def test_a_deny_for_everyone_takes_values_away(
+    allowed: object, denied: object, expected: list[dict[int, str]]
+) -> None:
+    """The sets hold only what passes the Deny, which may also name a PCR that the Allow does not."""
+    assert pinned(statement(allowed), deny(denied)) == expected
+
+
+def test_a_deny_for_the_same_principals_takes_values_away() -> None:
+    """It need not be for everyone; one for other operations changes nothing."""
+    both = statement({"StringEquals": {KEY + "PCR0": [A, B]}})
+    for principal in (both["Principal"], {"AWS": "*"}):
+        assert pinned(both, deny(NOT_A, Principal=principal)) == [{0: A}]
+    assert pinned(both, deny(NOT_A, Action="kms:Sign")) == [{0: A}, {0: B}]
+    derive = statement({"StringEquals": {KEY + "PCR0": B}}, Action="kms:DeriveSharedSecret")
+    assert pinned(both, derive, deny(NOT_A, Action=["kms:Dec*", "kms:GenerateDataKey"])) == [
+        {0: A},
+        {0: B},
+    ]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        deny({**NOT_A, "Bool": {"aws:SecureTransport": "false"}}),
+        deny(NOT_A, Resource="arn:aws:kms:us-east-1:111122223333:key/1"),
+        deny(NOT_A, Principal={"AWS": "arn:aws:iam::123456789012:role/other"}),
+        deny(NOT_A, Action="kms:Decrypt"),
+        deny({"StringNotEquals": {KEY + "NitroTPMPCR4": A}}),
+        deny({"StringNotEquals": {KEY + "PCR0": B, KEY + "PCR1": B}}),
+        deny({"StringNotEquals": {KEY + "PCR0": B}}),
+        deny({"StringEquals": {KEY + "PCR0": A}}),
+        deny({"StringEquals": {KEY + "PCR1": A}}),
+        deny({"StringEqualsIfExists": {KEY + "PCR0": B}}),
+        deny({"StringNotLike": {KEY + "PCR0": A}}),
+        deny({"ForAnyValue:StringNotEquals": {KEY + "PCR0": A}}),
+        deny({"stringnotequals": {KEY + "PCR0": A}}),
+        deny({"Null": {KEY + "PCR1": "true"}}),
+        deny({"Null": {KEY + "PCR0": "false"}}),
+        deny({"StringNotEquals": {KEY + "PCR0": A.upper()}}),
+        deny({"StringNotEquals": {KEY + "PCR32": A}}),
+        {k: v for k, v in deny(NOT_A).items() if k != "Resource"},
+        {**{k: v for k, v in deny(NOT_A).items() if k != "Principal"}, "NotPrincipal": "*"},
+    ],
+)
+def test_a_deny_that_cannot_be_carried_over_exactly_is_refused(broken: object) -> None:
+    """Other conditions, principals or operations than the Allow's, another kind, several keys at once."""
+    with pytest.raises(PolicyError) as caught:
+        kms.read_key_policy(key_policy(ATTESTED, broken), source="key-policy.json")
+    assert caught.value.field.startswith("key-policy.json: Statement[1]")
+
+
+def test_fragments_without_principals_are_read_and_halves_are_not() -> None:
+    """`to_kms` prints neither Principal nor Action nor Resource; one of them alone is a mistake."""
+    fragment = {"Effect": "Allow", "Condition": {"StringEquals": {KEY + "PCR0": A}}}
+    assert len(kms.read_key_policy(key_policy(fragment)).measurements) == 1
+    assert pinned(fragment, deny(NOT_A)) == [{0: A}]
+    for half in ({"Principal": "*"}, {"Action": "kms:Decrypt"}, {"Resource": "*"}):
+        with pytest.raises(PolicyError):
+            kms.read_key_policy(key_policy({**fragment, **half}))
+    with pytest.raises(PolicyError):
+        kms.read_key_policy(key_policy(fragment, {**fragment, "Effect": "Deny"}))
+
+
+def test_a_statement_without_resource_has_no_effect_and_is_remarked_on() -> None:
+    """As KMS documents it."""
+    ineffective = {k: v for k, v in ATTESTED.items() if k != "Resource"}
+    found = kms.read_key_policy(key_policy(ATTESTED, ineffective))
+    assert len(found.measurements) == 1
+    assert any("no effect" in remark for remark in found.remarks)
+
+
+def test_that_statements_are_merged_is_said_plainly() -> None:
+    """A reader is told that the sets are not for one principal or operation."""
+    other = statement({"StringEquals": {KEY + "PCR0": B}}, Principal={"AWS": "*"})
+    (remark,) = kms.read_key_policy(key_policy(ATTESTED, other)).remarks
+    assert "merged" in remark

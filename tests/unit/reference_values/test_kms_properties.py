@@ -58,6 +58,7 @@ def _key_policies(names: list[str]) -> st.SearchStrategy[dict[str, Any]]:
             "Effect": "Allow",
             "Principal": "*",
             "Action": "kms:Decrypt",
+            "Resource": "*",
             "Condition": condition,
         }
     )

@@ -18,7 +18,7 @@ from nitro_attest.reference_values._kms.patterns import (
     unescaped,
 )
 from nitro_attest.reference_values._kms.policy_document import Condition
-from nitro_attest.reference_values._kms.request import Fact, KeyType, Request
+from nitro_attest.reference_values._kms.request import Fact, Facts, KeyType
 from nitro_attest.reference_values._kms.truth import Truth, Undecided, all_of, any_of, negated
 
 
@@ -97,11 +97,11 @@ def read_operator(written: str) -> Operator | None:
     )
 
 
-def holds(condition: Condition, request: Request, variables: Variables) -> Truth:
+def holds(condition: Condition, request: Facts, variables: Variables) -> Truth:
     """Return whether a condition holds for a request."""
     operator = read_operator(condition.operator)
     if operator is None:
-        return Undecided(f"the operator {ascii(condition.operator[:60])} is not supported")
+        return Undecided(f"the operator {condition.operator[:60]!a} is not supported")
     fact = request.fact(condition.key)
     if isinstance(fact, Undecided):
         return fact
@@ -109,6 +109,11 @@ def holds(condition: Condition, request: Request, variables: Variables) -> Truth
         return Undecided(f"{condition.operator} is not meant for a key that is {fact.type.value}")
     if operator.comparison is Comparison.NULL:
         return any_of(_is_null(value, fact) for value in condition.values)
+    return _matches(condition, operator, fact, variables)
+
+
+def _matches(condition: Condition, operator: Operator, fact: Fact, variables: Variables) -> Truth:
+    """Compare the values of the request with those of the policy."""
     if fact.type is KeyType.STRINGS and operator.quantifier is Quantifier.ONE:
         return Undecided("a key with several values needs ForAnyValue or ForAllValues")
     if not fact.values:
@@ -144,7 +149,7 @@ def _without_value(operator: Operator) -> Truth:
 def _value_holds(
     value: str, operator: Operator, condition: Condition, variables: Variables
 ) -> Truth:
-    """Compare one value of the request with all of the policy: any of them, negated none of them."""
+    """Compare a value of the request with those of the policy: any, or negated none of them."""
     found = any_of(
         _equal(wanted, value, operator.comparison, variables) for wanted in condition.values
     )
@@ -154,21 +159,23 @@ def _value_holds(
 def _equal(wanted: str, value: str, comparison: Comparison, variables: Variables) -> Truth:
     if variables is Variables.REPLACED and has_variable(wanted):
         return Undecided("a policy variable is not supported")
-    literal = unescaped(wanted) if variables is Variables.REPLACED else wanted
     match comparison:
-        case Comparison.EQUALS:
-            return literal == value
-        case Comparison.EQUALS_IGNORE_CASE:
-            if not (literal.isascii() and value.isascii()):
-                return Undecided("how IAM ignores the case of letters outside ASCII is not documented")
-            return ascii_lower(literal) == ascii_lower(value)
         case Comparison.LIKE:
             return matches(wanted, value, variables)
         case Comparison.ARN:
             return arn_matches(wanted, value, variables)
-        case Comparison.BOOL | Comparison.NULL:
-            if literal not in ("true", "false"):
-                return Undecided("the value of Bool is neither true nor false")
-            return literal == value
+        case Comparison.EQUALS | Comparison.EQUALS_IGNORE_CASE | Comparison.BOOL | Comparison.NULL:
+            literal = unescaped(wanted) if variables is Variables.REPLACED else wanted
+            return _literally_equal(literal, value, comparison)
         case _:
             assert_never(comparison)
+
+
+def _literally_equal(wanted: str, value: str, comparison: Comparison) -> Truth:
+    if comparison is Comparison.BOOL and wanted not in ("true", "false"):
+        return Undecided("the value of Bool is neither true nor false")
+    if comparison is not Comparison.EQUALS_IGNORE_CASE:
+        return wanted == value
+    if not (wanted.isascii() and value.isascii()):
+        return Undecided("how IAM ignores the case of letters outside ASCII is not documented")
+    return ascii_lower(wanted) == ascii_lower(value)

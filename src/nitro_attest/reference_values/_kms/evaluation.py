@@ -181,26 +181,43 @@ def _is_key(text: str, key_arn: str | None, variables: Variables) -> Truth:
 
 
 def _decide(found: _Sorted, request: Request, source: str, strictness: Strictness) -> Decision:
-    delegated = tuple(found.delegated)
     if found.denies:
         why = f"Denied by {_listed(found.denies)}: an explicit Deny overrides every Allow."
-        return Decision(False, tuple(found.denies), delegated, (), why)
+        return _decision(found, found.denies, why)
     could_be_allowed = bool(found.allows or found.unsure_allows)
     unsure = found.unsure_denies or ([] if found.allows else found.unsure_allows)
     if could_be_allowed and unsure and strictness is Strictness.STRICT:
         name, reason = unsure[0]
-        raise PolicyError(f"{source}: {name}", f"cannot be decided exactly: {reason.because}")
-    undecided = tuple(name for name, _ in (*found.unsure_denies, *found.unsure_allows))
+        place = f"{source}: {name}"
+        raise PolicyError(place, f"cannot be decided exactly: {reason.because}")
     if could_be_allowed and found.unsure_denies:
         names = [name for name, _ in found.unsure_denies]
-        why = f"Denied: {_listed(names)} cannot be decided exactly, and a Deny is then taken to apply ({found.unsure_denies[0][1].because})."
-        return Decision(False, tuple(names), delegated, undecided, why)
+        why = (
+            f"Denied: {_listed(names)} cannot be decided exactly, and a Deny is then "
+            f"taken to apply ({found.unsure_denies[0][1].because})."
+        )
+        return _decision(found, names, why)
     if found.allows:
         why = f"Allowed by {_listed(found.allows)}; no Deny applies."
         if request.key_account not in (None, request.caller.account):
-            why += " The caller is of another account than the key: an IAM policy there must allow it too."
-        return Decision(True, tuple(found.allows), delegated, undecided, why)
-    return Decision(False, (), delegated, undecided, _why_nothing(found))
+            why += (
+                " The caller is of another account than the key: an IAM policy there "
+                "must allow it too."
+            )
+        return _decision(found, found.allows, why, allowed=True)
+    return _decision(found, [], _why_nothing(found))
+
+
+def _decision(
+    found: _Sorted, deciding: list[StatementName], why: str, *, allowed: bool = False
+) -> Decision:
+    return Decision(
+        allowed=allowed,
+        statements=tuple(deciding),
+        delegated=tuple(found.delegated),
+        undecided=tuple(name for name, _ in (*found.unsure_denies, *found.unsure_allows)),
+        why=why,
+    )
 
 
 def _why_nothing(found: _Sorted) -> str:
@@ -208,9 +225,15 @@ def _why_nothing(found: _Sorted) -> str:
     why = "Denied: no Allow of the key policy applies, and what is not allowed is denied."
     if found.unsure_allows:
         names = [name for name, _ in found.unsure_allows]
-        why += f" {_listed(names)} cannot be decided exactly, and an Allow is then taken not to apply ({found.unsure_allows[0][1].because})."
+        why += (
+            f" {_listed(names)} cannot be decided exactly, and an Allow is then taken not "
+            f"to apply ({found.unsure_allows[0][1].because})."
+        )
     if found.delegated:
-        why += f" {_listed(found.delegated)} names the caller's whole account: IAM policies of that account can still allow the request, and they are not known here."
+        why += (
+            f" {_listed(found.delegated)} names the caller's whole account: IAM policies "
+            "of that account can still allow the request, and they are not known here."
+        )
     return why
 
 

@@ -8,8 +8,8 @@ key, so no key policy decides about them.
 from typing import Final
 
 from nitro_attest import PolicyError
-from nitro_attest.reference_values._kms.policy_document import Names
 from nitro_attest.reference_values._kms.patterns import ascii_lower, matches
+from nitro_attest.reference_values._kms.policy_document import Names
 
 # Requests that can carry an attestation document (parameter Recipient).
 TAKE_A_DOCUMENT: Final = (

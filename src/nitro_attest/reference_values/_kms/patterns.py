@@ -16,12 +16,13 @@ from nitro_attest.reference_values._kms.truth import Truth, Undecided, all_of
 _ESCAPE: Final = re.compile(r"\$\{([*?$])\}")
 _LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _ARN_PARTS: Final = 6  # arn:partition:service:region:account:resource
+_SHOWN: Final = 60
 _KEPT_PATTERNS: Final = 256  # compiled; each comes from a key policy of at most 32,768 bytes
 
 
 @final
 class Variables(Enum):
-    """Whether `${...}` in a value is a policy variable: since version 2012-10-17 of the language."""
+    """Whether `${...}` in a value is a policy variable: since version 2012-10-17."""
 
     REPLACED = "2012-10-17"
     LITERAL = "2008-10-17"
@@ -66,8 +67,8 @@ def arn_matches(pattern: str, arn: str, variables: Variables) -> Truth:
 
 def _quoted(text: str) -> str:
     """Return the first 60 characters in quotes, printable ASCII only."""
-    shown = ascii(text[:60])
-    return shown if len(text) <= 60 else f"{shown}..."
+    shown = ascii(text[:_SHOWN])
+    return shown if len(text) <= _SHOWN else f"{shown}..."
 
 
 @lru_cache(maxsize=_KEPT_PATTERNS)

@@ -1,4 +1,4 @@
-"""Key policies read strictly: IAM's JSON grammar as KMS accepts it, nothing that two readers could understand differently.
+"""Key policies read strictly, by IAM's grammar as KMS accepts it.
 
 Source: IAM user guide, "Grammar of the IAM JSON policy language"; KMS developer guide, "Key
 policies". What KMS itself would not store is `PolicyError`. A condition with an operator or key
@@ -18,7 +18,7 @@ from nitro_attest.reference_values._kms.patterns import Variables, ascii_lower
 
 MAX_BYTES: Final = 32_768  # KMS developer guide, "Resource quotas": key policy document size
 _VERSIONS: Final = frozenset({"2008-10-17", "2012-10-17"})
-# KMS API, PutKeyPolicy: printable Latin-1, tab, line feed and carriage return. The second half finds
+# KMS API, PutKeyPolicy: printable Latin-1, tab, line feed, carriage return. The second half finds
 # what `json.dumps` writes as an escape: the other control characters.
 _OTHER_CHARACTER: Final = re.compile(r"[^ -~\xa0-\xff]|(?<!\\)(?:\\\\)*\\[ubf]")
 _ACTION: Final = re.compile(r"\*|(?:\*|[A-Za-z0-9-]+):[A-Za-z0-9*?]+")
@@ -140,6 +140,17 @@ class KeyPolicy:
         """
         return cls._read(policy, source, Form.COMPLETE)
 
+    def named_principals(self) -> tuple[str, ...]:
+        """Return the ARNs that Allow statements name, accounts and services excepted, each once."""
+        names = (
+            name
+            for statement in self.statements
+            if statement.effect is Effect.ALLOW and statement.principals is not None
+            for kind, name in statement.principals.names
+            if kind == "AWS" and name.startswith("arn:") and not name.endswith(":root")
+        )
+        return tuple(dict.fromkeys(names))
+
     @classmethod
     def read_fragments(cls, policy: str | bytes, *, source: str) -> Self:
         """Read a key policy whose statements may lack Principal, Action and Resource together."""
@@ -156,13 +167,16 @@ class KeyPolicy:
             )
         version = document.get("Version", "2008-10-17")
         if type(version) is not str or version not in _VERSIONS:
-            raise PolicyError(f"{source}: Version", "expected 2012-10-17 or 2008-10-17")
+            place = f"{source}: Version"
+            raise PolicyError(place, "expected 2012-10-17 or 2008-10-17")
         if type(document.get("Id", "")) is not str:
-            raise PolicyError(f"{source}: Id", f"expected text, found {name_of(document['Id'])}")
+            place = f"{source}: Id"
+            raise PolicyError(place, f"expected text, found {name_of(document['Id'])}")
         written = document["Statement"]
         entries = cast("list[object]", written) if type(written) is list else [written]
         if not entries:
-            raise PolicyError(f"{source}: Statement", "expected at least one statement")
+            place = f"{source}: Statement"
+            raise PolicyError(place, "expected at least one statement")
         return cls(
             source=source,
             variables=Variables(version),
@@ -173,16 +187,16 @@ class KeyPolicy:
 
 
 def _unwrapped(policy: object, source: str) -> dict[str, object]:
-    """Return the policy's object, from JSON or from values, with its size and characters checked."""
+    """Return the policy's object, with its size and characters checked."""
     document = expect_object(parse(_as_text(policy, source), source), source)
     if "Statement" not in document and type(document.get("Policy")) is str:
         source = f"{source}: Policy"
         document = expect_object(parse(cast("str", document["Policy"]), source), source)
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
     if found := _OTHER_CHARACTER.search(text):
+        what = "a control character" if "\\" in found[0] else ascii(found[0])
         raise PolicyError(
-            source,
-            f"expected characters of Latin-1, the only ones KMS stores; found {ascii(found[0])}",
+            source, f"expected printable Latin-1, the only characters KMS stores; found {what}"
         )
     size = len(text.encode())
     if size > MAX_BYTES:

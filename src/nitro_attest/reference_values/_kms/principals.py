@@ -48,7 +48,7 @@ class Caller:
 
 @final
 class Grant(Enum):
-    """The answer for an Allow that names an account: its IAM policies decide, and they are not given."""
+    """The answer for an Allow that names an account: the IAM policies of the account decide."""
 
     DELEGATED = "delegated"
 
@@ -64,8 +64,8 @@ def read_caller(text: str, field: str = "principal") -> Caller:
     if caller is None:
         raise PolicyError(
             field,
-            "expected the ARN of a role, a role's session, a user or a root user, "
-            "such as arn:aws:iam::111122223333:role/payments, or a service such as ec2.amazonaws.com",
+            "expected the ARN of a role, a role's session, a user or a root user, such as "
+            "arn:aws:iam::111122223333:role/payments, or a service such as ec2.amazonaws.com",
         )
     return caller
 
@@ -90,12 +90,12 @@ def _parse(text: str) -> Caller | None:
 def names_caller(
     principals: Principals, effect: Effect, caller: Caller, role_arn: str | None
 ) -> Truth | Grant:
-    """Return whether a statement's Principal covers the caller; `role_arn` is the role of a session."""
+    """Return whether a Principal covers the caller; `role_arn` is the role of a session."""
     if principals.element == "NotPrincipal":
         return Undecided("NotPrincipal is not supported")
     if principals.everyone:
         return True
-    # "Both delegate permissions to the account": an Allow needs an IAM policy too, a Deny is complete.
+    # "Both delegate permissions to the account": an Allow needs an IAM policy too, a Deny does not.
     account = _names_account(principals, caller)
     if account and (effect is Effect.DENY or caller.kind is Kind.ROOT):
         return True
@@ -113,19 +113,15 @@ def _names(kind: str, name: str, caller: Caller, role_arn: str | None) -> Truth:
     """Return whether one name covers the caller; an account covers nobody here."""
     if kind not in ("AWS", "Service"):
         return Undecided(f"a principal of the type {kind} is not supported")
-    if _ACCOUNT.fullmatch(name) and kind == "AWS":
+    if kind == "AWS" and _ACCOUNT.fullmatch(name):
         return False
     named = _parse(name)
     if named is None or (kind == "Service") is not (named.kind is Kind.SERVICE):
         return Undecided("a principal is neither an ARN nor an account nor a service")
-    if named.kind is Kind.ROOT:
-        return False
     if named.text in (caller.text, role_arn):
-        return True
+        return named.kind is not Kind.ROOT
     same_account = (named.partition, named.account) == (caller.partition, caller.account)
-    if not same_account:
-        return False
-    return _same_account(named, caller, role_arn)
+    return same_account and _same_account(named, caller, role_arn)
 
 
 def _same_account(named: Caller, caller: Caller, role_arn: str | None) -> Truth:
@@ -137,6 +133,8 @@ def _same_account(named: Caller, caller: Caller, role_arn: str | None) -> Truth:
         case Kind.SESSION, Kind.ROLE if named.role == caller.role:
             return Undecided("one session of the role is named; simulate that session's ARN")
         case Kind.USER, Kind.FEDERATED_USER:
-            return Undecided("whether a user's name covers its federated sessions is not documented")
+            return Undecided(
+                "whether a user's name covers its federated sessions is not documented"
+            )
         case _:
             return False

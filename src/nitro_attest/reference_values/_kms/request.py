@@ -1,4 +1,4 @@
-"""One request to KMS as a key policy sees it: the caller, the operation, and the values of condition keys.
+"""One request to KMS as a key policy sees it: caller, operation, values of condition keys.
 
 Source: KMS developer guide, "AWS KMS condition keys" and "Condition keys for attested platforms";
 IAM user guide, "AWS global condition context keys". A key whose value is not known here is
@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Final, cast, final
+from typing import Final, Protocol, cast, final
 
 from nitro_attest import Claims, DocumentKind, PolicyError, UnverifiedDocument
 from nitro_attest.reference_values._kms.operations import (
@@ -61,6 +61,14 @@ class Fact:
     values: tuple[str, ...]
 
 
+class Facts(Protocol):
+    """What conditions are evaluated against."""
+
+    def fact(self, key: str) -> Fact | Undecided:
+        """Return the values for a condition key, by its name in any case."""
+        ...  # pragma: no cover - a protocol
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -80,19 +88,10 @@ class Request:
         """Return what the request says for a condition key; names of keys have no case."""
         name = ascii_lower(key)
         if name.startswith(ATTESTATION):
-            return self._pcr(name)
+            return pcr_fact(name, self.kind, self.pcrs)
         if name.startswith(CONTEXT):
             return self._context(name[len(CONTEXT) :])
-        return self.facts.get(name, Undecided(f"the value of {ascii(key[:80])} is not known here"))
-
-    def _pcr(self, name: str) -> Fact | Undecided:
-        wanted = read_pcr_key(name)
-        if wanted is None:
-            return Undecided(f"{ascii(name[:80])} is not a condition key of KMS")
-        kind, index = wanted
-        if self.pcrs is None or kind is not self.kind or index not in self.pcrs:
-            return Fact(KeyType.STRING, ())
-        return Fact(KeyType.STRING, (self.pcrs[index],))
+        return self.facts.get(name, Undecided(f"the value of {key[:80]!a} is not known here"))
 
     def _context(self, name: str) -> Fact | Undecided:
         """Find a pair of the encryption context; "not case sensitive" is certain only for ASCII."""
@@ -106,8 +105,34 @@ class Request:
         return Fact(KeyType.STRING, tuple(values))
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class AnyRequest:
+    """All requests with one document, or with none: every other key is undecided."""
+
+    kind: DocumentKind
+    pcrs: Mapping[int, str] | None
+
+    def fact(self, key: str) -> Fact | Undecided:
+        """Return what all such requests say for a condition key."""
+        name = ascii_lower(key)
+        if name.startswith(ATTESTATION):
+            return pcr_fact(name, self.kind, self.pcrs)
+        return Undecided("it depends on the request")
+
+
+def pcr_fact(name: str, kind: DocumentKind, pcrs: Mapping[int, str] | None) -> Fact | Undecided:
+    """Return what a document of this kind says for an attestation key; `name` in lower case."""
+    wanted = read_pcr_key(name)
+    if wanted is None:
+        return Undecided(f"{name[:80]!a} is not a condition key of KMS")
+    if pcrs is None or wanted[0] is not kind or wanted[1] not in pcrs:
+        return Fact(KeyType.STRING, ())
+    return Fact(KeyType.STRING, (pcrs[wanted[1]],))
+
+
 def read_pcr_key(name: str) -> tuple[DocumentKind, int] | None:
-    """Return what PCR a condition key is about, None if KMS has no such key; `name` in lower case."""
+    """Return what PCR a condition key in lower case is about, None if KMS has no such key."""
     found = PCR_KEY.fullmatch(name)
     if found is None:
         return None
@@ -198,7 +223,9 @@ def _check_role(caller: Caller, role_arn: str | None) -> None:
         return
     role = read_caller(role_arn, "role_arn")
     if caller.kind is not Kind.SESSION or role.kind is not Kind.ROLE:
-        raise PolicyError("role_arn", "expected the ARN of a role, for a principal that is a session")
+        raise PolicyError(
+            "role_arn", "expected the ARN of a role, for a principal that is a session"
+        )
     if (role.partition, role.account, role.role) != (caller.partition, caller.account, caller.role):
         raise PolicyError("role_arn", "expected the role of the session, found another")
 

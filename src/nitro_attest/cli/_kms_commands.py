@@ -1,0 +1,302 @@
+"""The commands that review a KMS key policy and decide single requests under it.
+
+Exit codes: `lint` 0 without findings at or above --fail-on, 1 with some; `simulate` 0 allowed, 1
+denied; both 2 if something cannot be read or decided.
+"""
+
+import json
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
+from functools import wraps
+from typing import Annotated, Final, NoReturn, ParamSpec, final
+
+import typer
+
+from nitro_attest import DocumentKind, PolicyError, read_unverified
+from nitro_attest.cli._files import read_document, read_text
+from nitro_attest.cli._lines import complain
+from nitro_attest.cli._sarif import to_sarif
+from nitro_attest.reference_values import kms
+
+app = typer.Typer(help="Review and simulate KMS key policies.", no_args_is_help=True)
+
+_FAILED: Final = 1
+_UNREADABLE: Final = 2
+_WIDTH: Final = 80
+_PCR_DIGITS: Final = 96
+
+_P = ParamSpec("_P")
+
+File = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="Key policy, or the answer of `aws kms get-key-policy`; - for standard input.",
+        show_default=False,
+    ),
+]
+
+
+@final
+class Format(StrEnum):
+    """How findings are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+
+
+def _reports_mistakes(command: Callable[_P, None]) -> Callable[_P, None]:
+    """Return a command that ends with exit code 2 for what cannot be read or decided."""
+
+    @wraps(command)
+    def run(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except PolicyError as exc:
+            complain(str(exc))
+            raise typer.Exit(_UNREADABLE) from None
+
+    return run
+
+
+@app.command()
+@_reports_mistakes
+def lint(
+    file: File,
+    output: Annotated[
+        Format, typer.Option("--format", help="How to print the findings.")
+    ] = Format.TEXT,
+    fail_on: Annotated[
+        kms.Severity, typer.Option(help="The least severity that gives exit code 1.")
+    ] = kms.Severity.WARNING,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE=REASON", help="Accept a finding, and say why."),
+    ] = None,
+) -> None:
+    """Find what a reviewer would object to in a key policy.
+
+    Exit codes: 0 nothing at or above --fail-on, 1 something, 2 not readable.
+    """
+    ignored = dict(_pairs(ignore or (), "--ignore", "CODE=REASON"))
+    for code, reason in ignored.items():
+        if code not in kms.FINDING_CODES or not reason.strip():
+            raise PolicyError("--ignore", "expected a code that lint prints, =, and your reason")
+    data = read_text(file)
+    findings = kms.lint(kms.KeyPolicy.read(data, source=file))
+    match output:
+        case Format.TEXT:
+            _print_findings(findings, ignored)
+        case Format.JSON:
+            typer.echo(json.dumps({"file": file, "findings": _plain(findings, ignored)}))
+        case Format.SARIF:
+            text = data.decode("utf-8")
+            typer.echo(to_sarif(findings, file=file, text=text, ignored=ignored))
+    order = list(kms.Severity)
+    worst = order.index(fail_on)
+    if any(order.index(it.severity) <= worst for it in findings if it.code not in ignored):
+        raise typer.Exit(_FAILED)
+
+
+@app.command()
+@_reports_mistakes
+def simulate(  # noqa: PLR0913, PLR0917 - one argument an option
+    file: File,
+    operation: Annotated[
+        str, typer.Option(help="Such as Decrypt or GenerateDataKey.", show_default=False)
+    ],
+    principal: Annotated[
+        str | None,
+        typer.Option(metavar="ARN", help="Who asks.  [default: the only one that is allowed]"),
+    ] = None,
+    role_arn: Annotated[
+        str | None, typer.Option(metavar="ARN", help="The role of a principal that is a session.")
+    ] = None,
+    document: Annotated[
+        str | None, typer.Option(metavar="DOC", help="The attestation document of the request.")
+    ] = None,
+    pcr: Annotated[
+        list[str] | None,
+        typer.Option(metavar="N=HEX", help="A PCR of an enclave's document, such as 0=..."),
+    ] = None,
+    nitrotpm_pcr: Annotated[
+        list[str] | None, typer.Option(metavar="N=HEX", help="A PCR of a NitroTPM document.")
+    ] = None,
+    context: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A pair of EncryptionContext.")
+    ] = None,
+    key_arn: Annotated[
+        str | None, typer.Option(metavar="ARN", help="The key, where a Resource is not *.")
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="DIGITS", help="The key's account.")
+    ] = None,
+    via_service: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The AWS service that calls KMS.")
+    ] = None,
+    strictness: Annotated[
+        kms.Strictness,
+        typer.Option(help="lenient: what cannot be decided exactly never allows, always denies."),
+    ] = kms.Strictness.STRICT,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+) -> None:
+    """Decide one request under a key policy, as IAM documents it.
+
+    The document is not verified. Exit codes: 0 allowed, 1 denied, 2 not decided.
+    """
+    policy = kms.KeyPolicy.read(read_text(file), source=file)
+    asking = principal if principal is not None else _only_principal(policy)
+    if pcr and nitrotpm_pcr:
+        raise PolicyError("--pcr", "expected --pcr or --nitrotpm-pcr, found both")
+    pcrs = dict(_pcrs(pcr or nitrotpm_pcr or ()))
+    decision = kms.simulate(
+        policy,
+        operation,
+        principal=asking,
+        role_arn=role_arn,
+        document=None if document is None else read_unverified(read_document(document)),
+        pcrs=pcrs or None,
+        kind=DocumentKind.NITRO_TPM if nitrotpm_pcr else DocumentKind.ENCLAVE,
+        encryption_context=dict(_pairs(context or (), "--context", "NAME=VALUE")),
+        key_arn=key_arn,
+        account=account,
+        via_service=via_service,
+        strictness=strictness,
+    )
+    has_document = document is not None or bool(pcrs)
+    if as_json:
+        typer.echo(json.dumps(_decision(decision, operation, asking)))
+    else:
+        typer.echo(f"{'ALLOWED' if decision.allowed else 'DENIED'}  {operation}")
+        typer.echo(f"principal  {_printable(asking)}")
+        typer.echo(f"document   {'given, not verified here' if has_document else 'none'}")
+        typer.echo()
+        _wrapped(decision.why, "")
+    if not decision.allowed:
+        raise typer.Exit(_FAILED)
+
+
+def _only_principal(policy: kms.KeyPolicy) -> str:
+    names = policy.named_principals()
+    if len(names) != 1:
+        found = ", ".join(names[:5]) if names else "none"
+        raise PolicyError(
+            "--principal", f"expected who asks: the policy allows not exactly one, but {found}"
+        )
+    return names[0]
+
+
+def _pairs(texts: Iterable[str], option: str, form: str) -> Iterator[tuple[str, str]]:
+    seen: set[str] = set()
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name or name in seen:
+            raise PolicyError(option, f"expected {form}, each name once")
+        seen.add(name)
+        yield name, value
+
+
+def _pcrs(texts: Iterable[str]) -> Iterator[tuple[int, bytes]]:
+    for name, digits in _pairs(texts, "--pcr", "N=HEX"):
+        if not (name.isascii() and name.isdigit() and len(digits) == _PCR_DIGITS):
+            _refuse_pcr()
+        try:
+            yield int(name), bytes.fromhex(digits)
+        except ValueError:
+            _refuse_pcr()
+
+
+def _refuse_pcr() -> NoReturn:
+    raise PolicyError(
+        "--pcr", f"expected a number, = and {_PCR_DIGITS} hex digits, such as 0=4b8d..."
+    ) from None
+
+
+def _print_findings(findings: tuple[kms.Finding, ...], ignored: dict[str, str]) -> None:
+    repaired: set[int] = set()
+    for found in findings:
+        if found.code in ignored:
+            _wrapped(f"ignored {found.code}, {found.statement}: {ignored[found.code]}", "")
+        else:
+            typer.echo(f"{found.severity} {found.code}, {_printable(str(found.statement))}")
+            _wrapped(found.why, "  ")
+            if found.statement.index not in repaired:
+                repaired.add(found.statement.index)
+                _print_repair(found.repaired)
+        typer.echo()
+    open_findings = [found for found in findings if found.code not in ignored]
+    counts = [
+        _counted(sum(found.severity is severity for found in open_findings), severity)
+        for severity in kms.Severity
+    ]
+    typer.echo(f"{', '.join(counts)}, {len(findings) - len(open_findings)} ignored")
+    if repaired:
+        typer.echo("A repair answers the first finding of its statement: apply it and run again.")
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _print_repair(repaired: tuple[str, ...] | None) -> None:
+    """Print statements as JSON; a digest stays on one line, to be copied."""
+    if repaired is None:
+        typer.echo("  No repair can be written from the policy alone.")
+    elif not repaired:
+        typer.echo("  Repaired: remove the statement.")
+    else:
+        typer.echo("  Repaired:")
+        for statement in repaired:
+            shown = json.dumps(json.loads(statement), indent=2)
+            typer.echo(textwrap.indent(shown, "    "))
+
+
+def _plain(findings: tuple[kms.Finding, ...], ignored: dict[str, str]) -> list[dict[str, object]]:
+    return [
+        {
+            "code": found.code,
+            "severity": found.severity.value,
+            "statement": {"index": found.statement.index, "sid": found.statement.sid},
+            "why": found.why,
+            "repaired": None
+            if found.repaired is None
+            else [json.loads(statement) for statement in found.repaired],
+            "ignored": ignored.get(found.code),
+        }
+        for found in findings
+    ]
+
+
+def _decision(decision: kms.Decision, operation: str, principal: str) -> dict[str, object]:
+    def names(statements: tuple[kms.StatementName, ...]) -> list[dict[str, object]]:
+        return [{"index": name.index, "sid": name.sid} for name in statements]
+
+    return {
+        "allowed": decision.allowed,
+        "operation": operation,
+        "principal": principal,
+        "statements": names(decision.statements),
+        "delegated": names(decision.delegated),
+        "undecided": names(decision.undecided),
+        "why": decision.why,
+    }
+
+
+def _wrapped(text: str, indent: str) -> None:
+    """Print text in lines of 80 columns; a longer word, such as a digest, is not cut."""
+    lines = textwrap.wrap(
+        _printable(text),
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    typer.echo("\n".join(lines))
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in text)

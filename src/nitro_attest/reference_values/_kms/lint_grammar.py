@@ -1,0 +1,169 @@
+"""Rules on the elements of a statement: wildcards, negations, and names that do not exist."""
+
+from collections.abc import Iterator
+from typing import Final, TypeAlias
+
+from nitro_attest._strict_json import shown
+from nitro_attest.reference_values._kms.conditions import read_operator
+from nitro_attest.reference_values._kms.operations import (
+    PATHS_TO_PLAINTEXT,
+    SPEAK_FOR_THE_KEY,
+    covers,
+)
+from nitro_attest.reference_values._kms.patterns import Variables, ascii_lower, has_variable
+from nitro_attest.reference_values._kms.policy_document import (
+    Effect,
+    KeyPolicy,
+    Names,
+    Statement,
+    StatementName,
+)
+from nitro_attest.reference_values._kms.repairs import (
+    as_json,
+    operations_of,
+    with_actions,
+    with_conditions,
+    written,
+)
+from nitro_attest.reference_values._kms.request import CONTEXT
+from nitro_attest.reference_values._kms.vocabulary import (
+    is_known_key,
+    is_known_operator,
+    nearest_key,
+    nearest_operator,
+)
+
+Found: TypeAlias = tuple[str, StatementName, str, tuple[str, ...] | None]
+
+_MATTERS: Final = (*PATHS_TO_PLAINTEXT, *SPEAK_FOR_THE_KEY, "PutKeyPolicy")
+_EVALUATED: Final = frozenset(
+    {
+        "aws:principalarn",
+        "aws:securetransport",
+        "kms:calleraccount",
+        "kms:viaservice",
+        "kms:encryptioncontextkeys",
+    }
+)
+_SOMEBODY: Final = {"AWS": "<ARN of the role of the parent instance>"}
+
+
+def grammar_findings(policy: KeyPolicy) -> Iterator[Found]:
+    """Go through the statements and find what their elements should not say."""
+    for statement in policy.statements:
+        if statement.effect is Effect.ALLOW:
+            yield from _allow(statement)
+        yield from _resource(statement)
+        yield from _names(statement)
+        if because := _undecidable(statement, policy.variables):
+            yield (
+                "undecidable",
+                statement.name,
+                f"`simulate` cannot decide it exactly: {because}.",
+                None,
+            )
+
+
+def _allow(statement: Statement) -> Iterator[Found]:
+    principals, actions = statement.principals, statement.actions
+    if principals is not None and principals.element == "NotPrincipal":
+        repaired = {
+            name: value for name, value in written(statement).items() if name != "NotPrincipal"
+        }
+        why = (
+            "NotPrincipal in an Allow grants the key to everyone in every account but "
+            "those it names: name who may use it."
+        )
+        yield "not-principal", statement.name, why, as_json({**repaired, "Principal": _SOMEBODY})
+    elif principals is not None and principals.everyone:
+        why = (
+            "The principal is everyone in every AWS account: name the role of the parent instance."
+        )
+        yield (
+            "wildcard-principal",
+            statement.name,
+            why,
+            as_json({**written(statement), "Principal": _SOMEBODY}),
+        )
+    if actions is None:
+        return
+    explicit = as_json(with_actions(written(statement), operations_of(statement)))
+    if actions.element == "NotAction":
+        why = (
+            "NotAction in an Allow covers every operation that it does not name, also "
+            "those that AWS adds later: list the operations."
+        )
+        yield "not-action", statement.name, why, explicit
+        return
+    wild = [text for text in actions.texts if "*" in text or "?" in text]
+    risky = [
+        text for text in wild if any(covers(Names("Action", (text,)), found) for found in _MATTERS)
+    ]
+    if risky:
+        covered = ", ".join(operations_of(statement, _MATTERS))
+        why = (
+            f"{shown(risky[0])} covers {covered}, and whatever AWS adds later: list the operations."
+        )
+        yield "wildcard-action", statement.name, why, explicit
+
+
+def _resource(statement: Statement) -> Iterator[Found]:
+    repaired = {name: value for name, value in written(statement).items() if name != "NotResource"}
+    fixed = as_json({**repaired, "Resource": "*"})
+    if statement.resources is None:
+        why = "KMS stores a statement without Resource, and it has no effect."
+        yield "no-resource", statement.name, why, fixed
+    elif statement.resources != Names("Resource", ("*",)):
+        why = (
+            'Resource is not "*": in a key policy "*" is this key, and another ARN matches nothing.'
+        )
+        yield "other-resource", statement.name, why, fixed
+
+
+def _names(statement: Statement) -> Iterator[Found]:
+    for condition in statement.conditions:
+        if not is_known_operator(condition.operator):
+            meant = nearest_operator(condition.operator)
+            yield (
+                "unknown-operator",
+                statement.name,
+                f"There is no operator {shown(condition.operator)}; {meant} is probably meant.",
+                _renamed(statement, condition.operator, meant),
+            )
+        if not is_known_key(condition.key):
+            meant = nearest_key(condition.key)
+            yield (
+                "unknown-key",
+                statement.name,
+                (
+                    f"There is no condition key {shown(condition.key)}, so no request has "
+                    f"it; {meant} is probably meant."
+                ),
+                _renamed(statement, condition.key, meant),
+            )
+
+
+def _renamed(statement: Statement, old: str, new: str) -> tuple[str, ...]:
+    def change(operator: str, key: str, values: list[str]) -> tuple[str, str, list[str]]:
+        return (new if operator == old else operator, new if key == old else key, values)
+
+    return as_json(with_conditions(written(statement), change))
+
+
+def _undecidable(statement: Statement, variables: Variables) -> str | None:
+    """Return why a statement cannot be evaluated for every request, None if it can."""
+    if statement.principals is not None and statement.principals.element == "NotPrincipal":
+        return "it has NotPrincipal"
+    for condition in statement.conditions:
+        name = ascii_lower(condition.key)
+        if not is_known_operator(condition.operator) or not is_known_key(condition.key):
+            continue  # found already
+        if read_operator(condition.operator) is None:
+            return f"the operator {condition.operator} is not supported"
+        if name.startswith(("aws:", "kms:")) and not (
+            name in _EVALUATED or name.startswith((CONTEXT, "kms:recipientattestation:"))
+        ):
+            return f"the value of {condition.key} is not part of a simulation"
+        if variables is Variables.REPLACED and any(map(has_variable, condition.values)):
+            return f"the condition on {condition.key} has a policy variable"
+    return None

@@ -1,0 +1,297 @@
+"""`nitro-attest kms lint` and `kms simulate`: what they print, and their exit codes."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+
+from nitro_attest.cli._sarif import to_sarif
+from nitro_attest.reference_values import kms
+from nitro_attest.testing import FakeNitro
+from unit.cli.console import Finished, run
+from unit.reference_values.broken_policies import ADMIN, BROKEN, CLEAN, PCR, PREFIX, ROLE, USE
+
+SCHEMA = json.loads((Path(__file__).parent / "sarif" / "sarif-2.1.0.json").read_text())
+FAKE = FakeNitro(seed=b"kms commands, never trust", now=datetime(2026, 1, 3, tzinfo=UTC))
+RIGHT = {index: bytes.fromhex(PCR[index]) for index in (0, 1, 2)}
+CONTEXT = ("--context", "app=payments")
+PCRS = tuple(part for index in RIGHT for part in ("--pcr", f"{index}={PCR[index]}"))
+DEFAULT = BROKEN["AWS's default statement"][0]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder that the commands run in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def lint(folder: Path, policy: object, *options: str) -> Finished:
+    """Review a policy in a file."""
+    text = policy if isinstance(policy, str) else json.dumps(policy, indent=2)
+    (folder / "key policy.json").write_text(text)
+    return run("kms", "lint", "key policy.json", *options)
+
+
+def simulate(folder: Path, policy: object, *options: str) -> Finished:
+    """Decide a request under a policy in a file."""
+    (folder / "policy.json").write_text(json.dumps(policy))
+    return run("kms", "simulate", "policy.json", *options)
+
+
+def test_a_clean_policy_exits_with_0(folder: Path) -> None:
+    """One line that says so."""
+    done = lint(folder, CLEAN)
+    assert (done.code, done.out, done.err) == (0, "0 errors, 0 warnings, 0 notes, 0 ignored\n", "")
+
+
+@pytest.mark.parametrize(
+    ("code", "fail_on", "expected"),
+    [
+        ("no attestation condition", "error", 1),
+        ("no attestation condition", "note", 1),
+        ("only PCR0", "error", 0),
+        ("only PCR0", "warning", 1),
+    ],
+)
+def test_findings_at_or_above_the_limit_exit_with_1(
+    folder: Path, code: str, fail_on: str, expected: int
+) -> None:
+    """`--fail-on`; a warning is the default limit."""
+    assert lint(folder, BROKEN[code][0], "--fail-on", fail_on).code == expected
+    assert lint(folder, BROKEN[code][0]).code == 1
+
+
+def test_a_note_fails_only_where_it_is_asked_to(folder: Path) -> None:
+    """An unbound context."""
+    unbound = {
+        "Statement": {
+            **USE,
+            "Condition": {
+                "StringEqualsIgnoreCase": {PREFIX + "PCR0": PCR[0], PREFIX + "PCR1": PCR[1]}
+            },
+        }
+    }
+    assert lint(folder, unbound).code == 0
+    assert lint(folder, unbound, "--fail-on", "note").code == 1
+    assert "1 note," in lint(folder, unbound).out
+
+
+@pytest.mark.parametrize("policy", ["{", "[]", "\x00", '{"Statement": []}'])
+def test_what_cannot_be_read_exits_with_2(folder: Path, policy: str) -> None:
+    """One line on standard error, nothing on standard output, in every format."""
+    for form in ("text", "json", "sarif"):
+        done = lint(folder, policy, "--format", form)
+        assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert run("kms", "lint", "no-such-file.json").code == 2
+
+
+def test_an_ignored_finding_does_not_fail_and_keeps_its_reason(folder: Path) -> None:
+    """In every format."""
+    options = [f"--ignore={code}=known, ticket 7" for code in BROKEN["AWS's default statement"][1]]
+    done = lint(folder, DEFAULT, *options)
+    assert done.code == 0
+    assert done.out.count("known, ticket 7") == 3
+    assert "0 errors, 0 warnings, 0 notes, 3 ignored" in done.out
+    found = json.loads(lint(folder, DEFAULT, *options, "--format", "json").out)["findings"]
+    assert {it["ignored"] for it in found} == {"known, ticket 7"}
+    results = sarif(lint(folder, DEFAULT, *options, "--format", "sarif").out)["results"]
+    assert {it["suppressions"][0]["justification"] for it in results} == {"known, ticket 7"}
+
+
+@pytest.mark.parametrize(
+    "option", ["no-attestation", "no-attestation=", "no-attestation= ", "no-such-code=why", "=why"]
+)
+def test_ignoring_needs_a_code_and_a_reason(folder: Path, option: str) -> None:
+    """A mistake is exit code 2, not a policy that passes."""
+    assert lint(folder, CLEAN, "--ignore", option).code == 2
+    twice = ("--ignore", "pcr0-only=a", "--ignore", "pcr0-only=b")
+    assert lint(folder, CLEAN, *twice).code == 2
+
+
+def test_the_text_names_code_statement_reason_and_one_repair_a_statement(folder: Path) -> None:
+    """In 80 columns, except digests, which are never cut."""
+    done = lint(folder, BROKEN["only PCR0"][0])
+    assert 'warning pcr0-only, Statement[1] ("payments")' in done.out
+    assert done.out.count("Repaired:") == 1
+    assert PCR[0] in done.out
+    assert lint(folder, DEFAULT).out.count("Repaired:") == 1
+    prose = [line for line in done.out.splitlines() if not line.startswith("    ")]
+    assert max(map(len, prose)) <= 80
+    assert (
+        "remove the statement"
+        in lint(folder, {"Statement": {**USE, "Action": "kms:Sign", "Condition": {}}}).out
+    )
+    undecidable = {**USE, "Condition": {**USE["Condition"], "Bool": {"aws:ViaAWSService": "false"}}}
+    assert "No repair" in lint(folder, {"Statement": undecidable}).out
+
+
+def test_json_holds_every_finding_with_its_repair(folder: Path) -> None:
+    """For programs."""
+    done = lint(folder, DEFAULT, "--format", "json")
+    printed = json.loads(done.out)
+    assert done.code == 1
+    assert printed["file"] == "key policy.json"
+    assert {it["code"] for it in printed["findings"]} == BROKEN["AWS's default statement"][1]
+    assert printed["findings"][0]["statement"] == {"index": 0, "sid": "Enable IAM"}
+    assert printed["findings"][0]["repaired"][0]["Effect"] == "Allow"
+    undecidable = {**USE, "Condition": {**USE["Condition"], "Bool": {"aws:ViaAWSService": "false"}}}
+    printed = json.loads(lint(folder, {"Statement": undecidable}, "--format", "json").out)
+    assert printed["findings"][0]["repaired"] is None
+
+
+def sarif(text: str) -> dict[str, Any]:
+    """Return the run of a SARIF log that is valid under the format's own schema."""
+    log = json.loads(text)
+    validator = Draft202012Validator(SCHEMA, format_checker=FormatChecker())
+    assert [error.message for error in validator.iter_errors(log)] == []
+    (found,) = log["runs"]
+    return found
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_sarif_is_valid_under_its_schema(folder: Path, name: str) -> None:
+    """For every broken policy; each result names a rule, a file and a statement."""
+    done = lint(folder, BROKEN[name][0], "--format", "sarif")
+    found = sarif(done.out)
+    rules = found["tool"]["driver"]["rules"]
+    for result in found["results"]:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        (location,) = result["locations"]
+        assert location["physicalLocation"]["artifactLocation"]["uri"] == "key%20policy.json"
+    assert {result["ruleId"] for result in found["results"]} == BROKEN[name][1]
+
+
+def test_sarif_points_at_the_line_where_the_statement_begins(folder: Path) -> None:
+    """One statement or several; line 1 where the policy is wrapped in text."""
+    text = json.dumps(CLEAN | {"Statement": [USE, {**USE, "Action": "kms:*"}]}, indent=2)
+    found = sarif(lint(folder, text, "--format", "sarif").out)
+    (line,) = {
+        it["locations"][0]["physicalLocation"]["region"]["startLine"] for it in found["results"]
+    }
+    assert text.splitlines()[line - 1] == "    {"
+    assert "kms:*" in "\n".join(text.splitlines()[line - 1 :])
+    assert "kms:Decrypt" not in "\n".join(text.splitlines()[line - 1 :])
+    wrapped = json.dumps({"Policy": json.dumps(DEFAULT), "PolicyName": "default"})
+    found = sarif(lint(folder, "\n\n" + wrapped, "--format", "sarif").out)
+    assert {
+        it["locations"][0]["physicalLocation"]["region"]["startLine"] for it in found["results"]
+    } == {1}
+
+
+def test_a_file_name_of_any_letters_becomes_a_uri() -> None:
+    """Windows' separators and letters outside ASCII as well."""
+    found = kms.lint(DEFAULT)
+    log = to_sarif(found, file="keys\\prüfung %1.json", text="", ignored={})
+    uri = sarif(log)["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert uri == "keys/pr%C3%BCfung%20%251.json"
+
+
+def test_an_allowed_request_exits_with_0(folder: Path) -> None:
+    """With the statement that allows it."""
+    done = simulate(folder, CLEAN, "--operation", "Decrypt", "--principal", ROLE, *PCRS, *CONTEXT)
+    assert done.code == 0
+    assert done.out.startswith("ALLOWED  Decrypt\n")
+    assert 'Statement[1] ("payments")' in done.out
+    assert "not verified" in done.out
+
+
+def test_a_denied_request_exits_with_1(folder: Path) -> None:
+    """Without a document, and for an administrator."""
+    done = simulate(folder, CLEAN, "--operation", "Decrypt", "--principal", ROLE, *CONTEXT)
+    assert (done.code, done.out.splitlines()[0]) == (1, "DENIED  Decrypt")
+    assert "document   none" in done.out
+    denied = simulate(folder, CLEAN, "--operation", "Decrypt", "--principal", ADMIN, *PCRS)
+    assert denied.code == 1
+
+
+def test_a_document_is_read_from_a_file(folder: Path) -> None:
+    """Raw, or as base64 or hex digits; its kind decides the keys."""
+    (folder / "document.cbor").write_bytes(FAKE.enclave_document(pcrs=RIGHT))
+    options = (
+        "--operation",
+        "Decrypt",
+        "--principal",
+        ROLE,
+        "--document",
+        "document.cbor",
+        *CONTEXT,
+    )
+    assert simulate(folder, CLEAN, *options).code == 0
+    (folder / "document.cbor").write_bytes(FAKE.nitro_tpm_document(pcrs={4: RIGHT[0]}))
+    assert simulate(folder, CLEAN, *options).code == 1
+
+
+def test_nitro_tpm_pcrs_have_an_option_of_their_own(folder: Path) -> None:
+    """The keys differ."""
+    condition = {"StringEquals": {PREFIX + "NitroTPMPCR4": PCR[4]}}
+    policy = {"Statement": {**USE, "Condition": condition}}
+    options = ("--operation", "Decrypt", "--nitrotpm-pcr", f"4={PCR[4].upper()}")
+    assert simulate(folder, policy, *options).code == 0
+    assert simulate(folder, policy, "--operation", "Decrypt", "--pcr", f"4={PCR[4]}").code == 1
+
+
+def test_the_only_principal_of_a_policy_is_the_default(folder: Path) -> None:
+    """Several, or none, have to be told apart."""
+    only = {"Statement": USE}
+    done = simulate(folder, only, "--operation", "Decrypt", *PCRS, *CONTEXT)
+    assert (done.code, ROLE in done.out) == (0, True)
+    several = simulate(folder, CLEAN, "--operation", "Decrypt")
+    assert (several.code, ADMIN in several.err) == (2, True)
+    nobody = simulate(folder, {"Statement": {**USE, "Principal": "*"}}, "--operation", "Decrypt")
+    assert (nobody.code, "none" in nobody.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--operation", "ReEncrypt"),
+        ("--operation", "Decrypt", "--principal", "payments"),
+        ("--operation", "Decrypt", "--pcr", "0"),
+        ("--operation", "Decrypt", "--pcr", "0=ab"),
+        ("--operation", "Decrypt", "--pcr", "x=" + PCR[0]),
+        ("--operation", "Decrypt", "--pcr", "²=" + PCR[0]),
+        ("--operation", "Decrypt", "--pcr", "0=" + "zz" * 48),
+        ("--operation", "Decrypt", "--pcr", "99=" + PCR[0]),
+        ("--operation", "Decrypt", *PCRS, *PCRS),
+        ("--operation", "Decrypt", *PCRS, "--nitrotpm-pcr", "4=" + PCR[4]),
+        ("--operation", "Decrypt", "--context", "app"),
+        ("--operation", "Decrypt", "--context", "app=a", "--context", "app=b"),
+        ("--operation", "Decrypt", "--document", "no-such-file"),
+        ("--operation", "Decrypt", "--account", "1"),
+    ],
+)
+def test_a_request_that_cannot_be_exits_with_2(folder: Path, options: tuple[str, ...]) -> None:
+    """One line on standard error."""
+    done = simulate(folder, {"Statement": USE}, *options)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+
+
+def test_a_document_that_is_none_exits_with_2(folder: Path) -> None:
+    """It cannot be read, so nothing is decided."""
+    (folder / "document.cbor").write_bytes(b"\x00")
+    options = ("--operation", "Decrypt", "--document", "document.cbor")
+    assert simulate(folder, {"Statement": USE}, *options).code == 2
+
+
+def test_what_cannot_be_decided_exits_with_2_and_is_denied_leniently(folder: Path) -> None:
+    """`--strictness lenient` decides against the caller."""
+    statement = {**USE, "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}}
+    options = ("--operation", "Decrypt", "--principal", ROLE)
+    undecided = simulate(folder, {"Statement": statement}, *options)
+    assert (undecided.code, 'Statement[0] ("payments")' in undecided.err) == (2, True)
+    lenient = simulate(folder, {"Statement": statement}, *options, "--strictness", "lenient")
+    assert (lenient.code, lenient.out.splitlines()[0]) == (1, "DENIED  Decrypt")
+
+
+def test_a_decision_is_printed_as_one_line_of_json(folder: Path) -> None:
+    """For programs."""
+    done = simulate(folder, {"Statement": USE}, "--operation", "Decrypt", *PCRS, *CONTEXT, "--json")
+    assert done.out.count("\n") == 1
+    printed = json.loads(done.out)
+    assert printed["allowed"] is True
+    assert printed["statements"] == [{"index": 0, "sid": "payments"}]
+    assert (printed["principal"], printed["operation"]) == (ROLE, "Decrypt")

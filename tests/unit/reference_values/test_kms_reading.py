@@ -1,0 +1,286 @@
+"""Key policies as KMS would store them are read; everything else is one clear error, in linear work."""
+
+import json
+import random
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from unit.reference_values.broken_policies import ALLOW_PLUS_DENY, CLEAN, PREFIX, ROLE, USE, policy
+from unit.reference_values.random_policies import policy as random_policy
+
+from nitro_attest import PolicyError
+from nitro_attest.reference_values import kms
+
+CHUNK = 500
+ONE: dict[str, Any] = {**USE, "Sid": "one"}
+LARGEST = 32_768
+
+
+def read(written: object) -> kms.KeyPolicy:
+    """Read a policy of any type."""
+    given: Any = written
+    return kms.KeyPolicy.read(given, source="policy.json")
+
+
+def without(element: str, **others: object) -> dict[str, Any]:
+    """Return a policy whose statement lacks one element, and has others."""
+    return policy({**{k: v for k, v in ONE.items() if k != element}, **others})
+
+
+def test_text_bytes_and_values_are_read_alike() -> None:
+    """JSON, its UTF-8 bytes, a mapping, and what get-key-policy answers."""
+    expected = read(json.dumps(CLEAN)).statements
+    wrapped = json.dumps({"Policy": json.dumps(CLEAN), "PolicyName": "default"})
+    for written in (json.dumps(CLEAN).encode(), CLEAN, MappingProxyType(CLEAN), wrapped):
+        assert read(written).statements == expected
+
+
+def test_elements_with_one_value_need_no_brackets() -> None:
+    """The text: "The brackets are optional": statement, action, principal, condition."""
+    short = {"Statement": {**ONE, "Action": "kms:Decrypt"}}
+    long = {"Statement": [{**ONE, "Action": ["kms:Decrypt"], "Principal": {"AWS": [ROLE]}}]}
+    (first,), (second,) = read(short).statements, read(long).statements
+    assert (first.actions, first.principals) == (second.actions, second.principals)
+
+
+def test_a_policy_knows_the_principals_that_it_allows() -> None:
+    """Users, roles and sessions by their ARNs, each once."""
+    assert read(ALLOW_PLUS_DENY).named_principals() == (
+        "arn:aws:iam::111122223333:role/key-admin",
+        ROLE,
+    )
+    others = {"AWS": ["*", "111122223333", "arn:aws:iam::111122223333:root"], "Service": "arn:x"}
+    assert read(policy({**ONE, "Principal": others})).named_principals() == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "place"),
+    [
+        (7, ""),
+        (None, ""),
+        ([], ""),
+        ("[]", ""),
+        ("{", ", line 1, column 2"),
+        ("", ", line 1, column 1"),
+        (b"\xff", ""),
+        ('{"Statement": NaN}', ""),
+        ("[" * 100_000, ""),
+        ('{"a":' * 100_000, ""),
+        ('{"Statement": ' + "1" * 5000 + "}", ""),
+        ('{"Statement": [], "Statement": []}', ""),
+        ({"Statement": {1, 2}}, ""),
+        ({"Statement": float("nan")}, ""),
+        ({"Policy": json.dumps(CLEAN), "Version": 1, "Statement": []}, ""),
+        ({}, ""),
+        ({"Version": "2012-10-17"}, ""),
+        ({**CLEAN, "statement": []}, ""),
+        ({**CLEAN, "Version": "2012-10-18"}, ": Version"),
+        ({**CLEAN, "Version": 2012}, ": Version"),
+        ({**CLEAN, "Id": 7}, ": Id"),
+        ({"Statement": []}, ": Statement"),
+        ({"Statement": "Allow"}, ": Statement[0]"),
+        (policy(USE, {}), ": Statement[1].Effect"),
+        (without("Effect"), ": Statement[0].Effect"),
+        (without("Effect", Effect="allow"), ": Statement[0].Effect"),
+        (without("Effect", Effect=["Allow"]), ": Statement[0].Effect"),
+        (without("Sid", Sid=7), ": Statement[0].Sid"),
+        (without("Sid", Sid=None), ": Statement[0].Sid"),
+        (without("Sid", Sid="a\nb"), ": Statement[0].Sid"),
+        (without("Sid", sid="a"), ": Statement[0]"),
+        (without("Sid", NotCondition={}), ": Statement[0]"),
+        (without("Principal"), ": Statement[0]"),
+        (without("Principal", Principal="root"), ": Statement[0].Principal"),
+        (without("Principal", Principal={}), ": Statement[0].Principal"),
+        (without("Principal", Principal={"AWS": []}), ": Statement[0].Principal.AWS"),
+        (without("Principal", Principal={"aws": "*"}), ": Statement[0].Principal"),
+        (without("Principal", Principal={"AWS": {"a": 1}}), ": Statement[0].Principal.AWS"),
+        (without("Principal", NotPrincipal=7), ": Statement[0].NotPrincipal"),
+        (without("", NotPrincipal="*"), ": Statement[0]"),
+        (without("Action"), ": Statement[0]"),
+        (without("", NotAction="kms:Encrypt"), ": Statement[0]"),
+        (without("", NotResource="*"), ": Statement[0]"),
+        (without("Action", Action=[]), ": Statement[0].Action"),
+        (without("Action", Action=7), ": Statement[0].Action"),
+        (without("Action", Action="Decrypt"), ": Statement[0].Action"),
+        (without("Action", Action="kms:Decrypt "), ": Statement[0].Action"),
+        (without("Action", Action="kms:De[cC]rypt"), ": Statement[0].Action"),
+        (without("Action", Action="k?s:Decrypt"), ": Statement[0].Action"),
+        (without("Action", NotAction="kms:"), ": Statement[0].Action"),
+        (without("Action", Action="kms:Décrypt"), ": Statement[0].Action"),
+        (without("Resource", Resource=[]), ": Statement[0].Resource"),
+        (without("Resource", Resource=None), ": Statement[0].Resource"),
+        (without("Condition", Condition=[]), ": Statement[0].Condition"),
+        (without("Condition", Condition=None), ": Statement[0].Condition"),
+        (without("Condition", Condition={"Bool": []}), ": Statement[0].Condition.Bool"),
+        (without("Condition", Condition={"Bool": {}}), ": Statement[0].Condition.Bool"),
+        (without("Condition", Condition={"Bool": {"a": []}}), ": Statement[0].Condition.Bool.a"),
+        (without("Condition", Condition={"Bool": {"a": None}}), ": Statement[0].Condition.Bool.a"),
+        (without("Condition", Condition={"Bool": {"a": 1.5}}), ": Statement[0].Condition.Bool.a"),
+        (without("Condition", Condition={"Bool": {"a": [[]]}}), ": Statement[0].Condition.Bool.a"),
+        (without("Condition", Condition={"A B": {"a": {}}}), ': Statement[0].Condition."A B".a'),
+        (
+            without("Condition", Condition={"Bool": {"k": 1, "K": 1}}),
+            ": Statement[0].Condition.Bool.K",
+        ),
+        (without("Condition", Condition={"Bool": {"\u212a": 1}}), ""),
+        (without("Sid", Sid="\u0131"), ""),
+        (without("Sid", Sid="\ud800"), ""),
+        (without("Sid", Sid="\x00"), ""),
+        (without("Sid", Sid="\x7f"), ""),
+        (without("Sid", Sid="\x85"), ""),
+        (without("Sid", Sid="\\\b"), ""),
+        (without("Sid", Sid="x" * LARGEST), ""),
+        ({"Policy": "{", "PolicyName": "default"}, ": Policy, line 1, column 2"),
+        ({"Policy": "[]"}, ": Policy"),
+        ({"Policy": "{}"}, ""),
+    ],
+)
+def test_what_kms_would_not_store_is_refused_with_its_place(written: object, place: str) -> None:
+    """One error, whose text holds nothing that could harm a terminal."""
+    with pytest.raises(PolicyError) as caught:
+        read(written)
+    assert caught.value.field == f"policy.json{place}"
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "sid", ["\\u0001 is six characters", "\\\\b", "é", "\xa0", "\xff", "tab\\t"]
+)
+def test_latin_1_and_backslashes_are_read(sid: str) -> None:
+    """A backslash before a letter is two characters, not an escape."""
+    assert read({**CLEAN, "Id": sid}).statements
+
+
+def test_white_space_does_not_count() -> None:
+    """KMS's limit is for the policy, and people indent it; the limit itself is allowed."""
+    spread = json.dumps(CLEAN, indent=400)
+    assert len(spread) > LARGEST
+    assert read(spread).statements == read(CLEAN).statements
+    room = LARGEST - len(json.dumps({**CLEAN, "Id": ""}, separators=(",", ":")))
+    assert read({**CLEAN, "Id": "x" * room}).statements
+    with pytest.raises(PolicyError):
+        read({**CLEAN, "Id": "x" * (room + 1)})
+    with pytest.raises(PolicyError):
+        read({**CLEAN, "Id": "é" * (room // 2 + 1)})
+
+
+def _hostile(rng: random.Random) -> bytes:
+    """Return a policy with something in it that does not belong: a value, a name, bytes, depth."""
+    written: Any = random_policy(rng)
+    choice = rng.randrange(6)
+    if choice == 0:
+        text = bytearray(json.dumps(written).encode())
+        for _ in range(rng.randint(1, 8)):
+            text[rng.randrange(len(text))] = rng.randrange(256)
+        return bytes(text)
+    if choice == 1:
+        text = bytearray(json.dumps(written).encode())
+        at = rng.randrange(len(text))
+        return bytes(
+            text[:at] + rng.choice([b"[" * 5000, b'{"a":', b"1e999", b"\\ud800", b","]) + text[at:]
+        )
+    if choice == 2:
+        text = json.dumps(written)
+        name = rng.choice(["Effect", "Action", "Principal", "Statement", "Condition"])
+        return text.replace(f'"{name}"', f'"{name}": {_value(rng)}, "{name}"', 1).encode()
+    _spoil(rng, written)
+    return json.dumps(written).encode()
+
+
+def _value(rng: random.Random) -> str:
+    values: list[object] = [
+        None,
+        True,
+        -1,
+        1.5,
+        10**30,
+        "",
+        "*",
+        "\u212a",
+        [],
+        {},
+        [[]],
+        ["x" * 9999],
+    ]
+    return json.dumps(rng.choice(values))
+
+
+def _spoil(rng: random.Random, value: Any) -> None:
+    """Put something else at a random place of a value."""
+    while True:
+        keys: list[Any] = list(value) if isinstance(value, dict) else list(range(len(value)))
+        if not keys:
+            return
+        key = rng.choice(keys)
+        if isinstance(value[key], (dict, list)) and rng.random() < 0.7:
+            value = value[key]
+            continue
+        if isinstance(value, dict) and rng.random() < 0.4:
+            value[rng.choice(["effect", "\u017fid", "PCR0", key.upper(), key + " "])] = value.pop(
+                key
+            )
+        else:
+            value[key] = json.loads(_value(rng))
+        return
+
+
+def _survives(seed: int) -> bool:
+    """Read, review and decide; return whether the policy was readable."""
+    rng = random.Random(seed)  # noqa: S311 - not for secrets
+    try:
+        found = kms.KeyPolicy.read(_hostile(rng))
+    except PolicyError as exc:
+        assert str(exc).isprintable()
+        assert len(str(exc)) < 400
+        return False
+    kms.lint(found)
+    kms.simulate(found, "Decrypt", principal=ROLE, strictness=kms.Strictness.LENIENT)
+    try:
+        kms.simulate(found, "Decrypt", principal=ROLE)
+    except PolicyError as exc:
+        assert "cannot be decided exactly" in exc.problem
+    return True
+
+
+@pytest.mark.parametrize("chunk", range(1))
+def test_a_hostile_policy_is_one_clear_error_or_is_decided(chunk: int) -> None:
+    """A fixed part of the long run; both happen."""
+    assert {_survives(seed) for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK)} == {True, False}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("chunk", range(1, 20))
+def test_ten_thousand_hostile_policies_are_one_clear_error_each(chunk: int) -> None:
+    """The rest of 10,000."""
+    assert {_survives(seed) for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK)} == {True, False}
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*a" * 10_000, "?" * 20_000 + "*", "*" * 20_000 + "b", "*a?" * 8000]
+)
+def test_the_longest_patterns_cost_no_more_than_length_times_length(pattern: str) -> None:
+    """They finish at all: stepping back over stars would take longer than anybody waits."""
+    statement = {**ONE, "Condition": {"StringLike": {"kms:EncryptionContext:a": pattern}}}
+    decision = kms.simulate(
+        policy(statement), "Decrypt", principal=ROLE, encryption_context={"a": "a" * 8000}
+    )
+    assert not decision.allowed
+
+
+def test_the_most_statements_are_reviewed() -> None:
+    """Several hundred, each with a condition, a Deny for each."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": ROLE},
+        "Action": "kms:Decrypt",
+        "Resource": "*",
+        "Condition": {"StringEquals": {PREFIX + "PCR8": "ab" * 48}},
+    }
+    guard = {
+        **statement,
+        "Effect": "Deny",
+        "Condition": {"StringNotEquals": {PREFIX + "PCR8": "ab" * 48}},
+    }
+    assert len(kms.lint(policy(*[statement, guard] * 55))) == 110

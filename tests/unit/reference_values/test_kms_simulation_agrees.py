@@ -1,0 +1,75 @@
+"""The library and a second evaluator, written from AWS's text, decide random policies alike."""
+
+import json
+import random
+from typing import Any
+
+import pytest
+from unit.reference_values.iam_evaluator import Asked, outcome
+from unit.reference_values.random_policies import policy, request
+
+from nitro_attest import DocumentKind, PolicyError
+from nitro_attest.reference_values import kms
+
+CHUNK = 500
+
+
+def _library(document: str, arguments: dict[str, Any]) -> str:
+    given = dict(arguments)
+    if "kind" in given:
+        given["kind"] = DocumentKind(given["kind"])
+    if "transport" in given:
+        given["transport"] = kms.Transport(given["transport"])
+    try:
+        decision = kms.simulate(document, **given)
+    except PolicyError as exc:
+        assert "cannot be decided exactly" in exc.problem, exc
+        return "undecided"
+    return "allow" if decision.allowed else "deny"
+
+
+def _check(seed: int) -> str:
+    rng = random.Random(seed)  # noqa: S311 - not for secrets
+    document = policy(rng)
+    arguments, asked = request(rng)
+    expected = outcome(document, asked)
+    found = _library(json.dumps(document), arguments)
+    assert found == expected, (seed, json.dumps(document, indent=1), arguments)
+    _lenient(document, arguments, expected)
+    return expected
+
+
+def _lenient(document: dict[str, Any], arguments: dict[str, Any], expected: str) -> None:
+    """Lenient mode allows what strict mode allows, and nothing that is not decided."""
+    given = {**arguments, "strictness": kms.Strictness.LENIENT}
+    assert _library(json.dumps(document), given) == ("allow" if expected == "allow" else "deny")
+
+
+@pytest.mark.parametrize("chunk", range(2))
+def test_both_evaluators_agree(chunk: int) -> None:
+    """A fixed part of the long run, in which every outcome occurs."""
+    outcomes = {_check(seed) for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK)}
+    assert outcomes == {"allow", "deny", "undecided"}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("chunk", range(2, 40))
+def test_both_evaluators_agree_on_all_twenty_thousand(chunk: int) -> None:
+    """The rest of 20,000."""
+    outcomes = {_check(seed) for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK)}
+    assert outcomes == {"allow", "deny", "undecided"}
+
+
+def test_the_second_evaluator_knows_that_a_document_is_missing() -> None:
+    """The oracle itself: a PCR that the request does not have is not equal to anything."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "kms:Decrypt",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"kms:RecipientAttestation:PCR0": "a1" * 48}},
+    }
+    asked = Asked("Decrypt", "arn:aws:iam::111122223333:role/payments")
+    assert outcome({"Statement": statement}, asked) == "deny"
+    asked.keys["kms:recipientattestation:pcr0"] = ["a1" * 48]
+    assert outcome({"Statement": statement}, asked) == "allow"
