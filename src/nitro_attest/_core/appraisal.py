@@ -114,9 +114,18 @@ def appraise(authenticated: Authenticated, policy: Policy) -> AttestationResult:
         not_checked=waivers,
         appraised_at=authenticated.now,
         valid_until=authenticated.valid_until,
+        remember_until=_remember_until(document.timestamp, policy.freshness),
         replay_key=authenticated.replay_key,
         seal=SEAL,
     )
+
+
+def _remember_until(timestamp: datetime, freshness: FreshNonce | TimestampOnly) -> datetime:
+    """Return when no clock within `max_clock_skew` of ours would accept the document any more."""
+    try:
+        return timestamp + freshness.max_age + 2 * freshness.max_clock_skew
+    except OverflowError:  # a window that is longer than the calendar
+        return datetime.max.replace(tzinfo=timestamp.tzinfo)
 
 
 def judge_trust_anchor(anchor: TrustAnchor, authenticated_under: TrustAnchor) -> Finding:

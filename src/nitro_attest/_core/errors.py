@@ -82,6 +82,12 @@ class Reason(StrEnum):
     FRESHNESS_NONCE_MISMATCH = "freshness.nonce_mismatch"
     FRESHNESS_TOO_OLD = "freshness.too_old"
     FRESHNESS_FROM_THE_FUTURE = "freshness.from_the_future"
+    # The next five are raised only by `nitro_attest.nonces`.
+    FRESHNESS_NONCE_MISSING = "freshness.nonce_missing"
+    FRESHNESS_NONCE_SHORT = "freshness.nonce_short"
+    FRESHNESS_NONCE_UNKNOWN = "freshness.nonce_unknown"
+    FRESHNESS_NONCE_USED = "freshness.nonce_used"
+    FRESHNESS_NONCE_EXPIRED = "freshness.nonce_expired"
 
     POLICY_DEBUG_ENCLAVE = "policy.debug_enclave"
     POLICY_PCR_ABSENT = "policy.pcr_absent"

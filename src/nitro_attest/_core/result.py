@@ -33,7 +33,9 @@ class AttestationResult:
     `claims` is what the hardware signed and `matched` the set of the policy that it matched.
     `not_checked` lists every check the policy left out. `appraised_at` is the time that was used,
     in UTC; `valid_until` the last second in which every certificate of the chain is valid: keep no
-    decision longer than that. `replay_key` is the SHA-256 (32 bytes) of the signed
+    decision longer than that. `remember_until` is the document's timestamp, plus `max_age`, plus
+    twice `max_clock_skew`: whoever remembers documents against replay keeps them for
+    `remember_until - appraised_at`. `replay_key` is the SHA-256 (32 bytes) of the signed
     payload: the same for every envelope and every signature around it, so fit to be remembered
         against replay.
     """
@@ -43,6 +45,7 @@ class AttestationResult:
     not_checked: tuple[Waiver, ...]
     appraised_at: datetime
     valid_until: datetime
+    remember_until: datetime
     replay_key: bytes
     seal: InitVar[object]
 
@@ -74,6 +77,7 @@ class AttestationResult:
             ],
             "appraised_at": self.appraised_at.isoformat(timespec="milliseconds"),
             "valid_until": self.valid_until.isoformat(timespec="milliseconds"),
+            "remember_until": self.remember_until.isoformat(timespec="milliseconds"),
             "replay_key": self.replay_key.hex(),
         }
 

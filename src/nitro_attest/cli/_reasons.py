@@ -162,6 +162,25 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
         "The document was made later than now, by more than the policy allows.",
         f"Check the clock of this machine. {_ASK_AGAIN}",
     ),
+    Reason.FRESHNESS_NONCE_MISSING: Explanation(
+        "The document carries no nonce, and verify_once reads the nonce from the document.",
+        f"The enclave must put the nonce that it is sent into the document. {_ASK_AGAIN}",
+    ),
+    Reason.FRESHNESS_NONCE_SHORT: Explanation(
+        "The document carries a nonce of under 16 bytes; no nonce store issues one so short.",
+        f"The enclave must put the nonce that it is sent into the document, whole. {_ASK_AGAIN}",
+    ),
+    Reason.FRESHNESS_NONCE_UNKNOWN: Explanation(
+        "The nonce store did not issue this nonce for this context, or has lost or forgotten it since: restarted, failed over, expired.",
+        _ASK_AGAIN,
+    ),
+    Reason.FRESHNESS_NONCE_USED: Explanation(
+        "The nonce, or the document, was accepted once already: this is a repeat or a replay.",
+        f"{_ASK_AGAIN} If it happens often, look at who sends documents twice.",
+    ),
+    Reason.FRESHNESS_NONCE_EXPIRED: Explanation(
+        "The nonce was issued longer ago than the nonce store keeps it.", _ASK_AGAIN
+    ),
     Reason.POLICY_DEBUG_ENCLAVE: Explanation(
         "The enclave runs in debug mode: PCR0, PCR1 and PCR2 are zero, its console can be read, its code is not measured.",
         "Give it nothing. Start the enclave without --debug-mode.",

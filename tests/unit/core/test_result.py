@@ -9,14 +9,22 @@ from typing import Any
 
 import pytest
 
-from nitro_attest import AttestationResult, Claims, EnclaveMeasurements, UnverifiedDocument, verify
+from nitro_attest import (
+    AttestationResult,
+    Claims,
+    EnclaveMeasurements,
+    TimestampOnly,
+    UnverifiedDocument,
+    verify,
+)
 from support.captured import DEBUG, NITRO_TPM, PRODUCTION, policy_for
 
 RESULT = verify(PRODUCTION.doc, policy_for(PRODUCTION.measurements), now=PRODUCTION.time)
 
 
 def _parts(result: AttestationResult) -> dict[str, Any]:
-    names = ("claims", "matched", "not_checked", "appraised_at", "valid_until", "replay_key")
+    times = ("appraised_at", "valid_until", "remember_until")
+    names = ("claims", "matched", "not_checked", *times, "replay_key")
     return {name: getattr(result, name) for name in names}
 
 
@@ -70,6 +78,7 @@ def test_the_result_as_json() -> None:
         ],
         "appraised_at": "2026-01-03T20:41:07.402+00:00",
         "valid_until": "2026-01-03T23:40:28.000+00:00",
+        "remember_until": "2026-01-03T20:47:07.402+00:00",
         "replay_key": RESULT.replay_key.hex(),
     }
 
@@ -92,3 +101,11 @@ def test_times_are_in_utc_whatever_zone_the_call_used() -> None:
     assert result == RESULT
     assert result.appraised_at.tzinfo is UTC
     assert result.valid_until.utcoffset() == timedelta()
+
+
+def test_a_window_longer_than_the_calendar_is_remembered_to_its_end() -> None:
+    """`remember_until` stops at the last time there is; the document is judged as ever."""
+    window = TimestampOnly(because="an archive", max_age=timedelta.max)
+    policy = replace(policy_for(PRODUCTION.measurements), freshness=window)
+    result = verify(PRODUCTION.doc, policy, now=PRODUCTION.time)
+    assert result.remember_until == datetime.max.replace(tzinfo=UTC)

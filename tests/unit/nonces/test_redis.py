@@ -1,0 +1,118 @@
+"""The Redis stores without a server: arguments, replies, and a server that is not there."""
+
+import asyncio
+import importlib
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+import redis
+import redis.asyncio
+from redis.asyncio.client import Pipeline as AsyncPipeline
+from redis.backoff import NoBackoff
+from redis.client import Pipeline
+from redis.retry import Retry
+
+from nitro_attest import MissingExtraError, PolicyError, Reason, StaleDocumentError
+from nitro_attest.nonces import NonceStoreUnavailableError
+from nitro_attest.nonces import _redis_scripts as scripts
+from nitro_attest.nonces.redis import AsyncRedisNonces, RedisNonces, RedisOnce
+
+TTL = timedelta(minutes=5)
+NOWHERE: dict[str, Any] = {"host": "127.0.0.1", "port": 1, "retry": Retry(NoBackoff(), 0)}
+
+
+def _client() -> redis.Redis:
+    return redis.Redis(**NOWHERE)
+
+
+def _async_client() -> redis.asyncio.Redis:
+    return redis.asyncio.Redis(host="127.0.0.1", port=1)
+
+
+def test_a_server_that_is_not_there_is_unavailable() -> None:
+    """Nothing is issued, redeemed or claimed."""
+    with _client() as client:
+        nonces, once = RedisNonces(client, ttl=TTL), RedisOnce(client)
+        for use in (nonces.issue, lambda: nonces.redeem(bytes(32)), lambda: once.claim(b"key", 1)):
+            with pytest.raises(NonceStoreUnavailableError) as refused:
+                use()
+            assert isinstance(refused.value.__cause__, redis.ConnectionError)
+
+
+def test_a_server_that_is_not_there_is_unavailable_to_async_callers() -> None:
+    """As to others."""
+
+    async def use() -> None:
+        async with redis.asyncio.Redis(**NOWHERE, retry_on_error=None) as client:
+            store = AsyncRedisNonces(client, ttl=TTL)
+            for call in (store.issue(), store.redeem(bytes(32))):
+                with pytest.raises(NonceStoreUnavailableError):
+                    await call
+
+    asyncio.run(use())
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [(0, Reason.FRESHNESS_NONCE_UNKNOWN), (2, Reason.FRESHNESS_NONCE_USED)],
+)
+def test_a_script_can_reject(reply: int, reason: Reason) -> None:
+    """With one of two reasons."""
+    with pytest.raises(StaleDocumentError) as refused:
+        scripts.settle(reply, "RedisNonces")
+    assert refused.value.reason is reason
+
+
+def test_only_the_reply_one_accepts() -> None:
+    """Neither what is equal to it, nor anything else."""
+    scripts.settle(1, "RedisNonces")
+    for reply in (True, 1.0, b"1", "1", None, -1, -2, -3, -4, 3, [1], object()):
+        with pytest.raises(NonceStoreUnavailableError):
+            scripts.settle(reply, "RedisNonces")
+
+
+def test_other_clients_are_policy_errors() -> None:
+    """An async one would answer with a coroutine, a pipeline with itself."""
+    client, other = _client(), _async_client()
+    pipeline = Pipeline(client.connection_pool, {}, transaction=True, shard_hint=None)
+    async_pipeline = AsyncPipeline(other.connection_pool, {}, transaction=True, shard_hint=None)
+    cases: list[tuple[Callable[[Any], object], tuple[Any, ...]]] = [
+        (lambda wrong: RedisNonces(wrong, ttl=TTL), (None, other, pipeline)),
+        (RedisOnce, (None, other, pipeline)),
+        (lambda wrong: AsyncRedisNonces(wrong, ttl=TTL), (None, client, async_pipeline)),
+    ]
+    for make, wrong_ones in cases:
+        for wrong in wrong_ones:
+            with pytest.raises(PolicyError) as refused:
+                make(wrong)
+            assert refused.value.field.endswith(".client")
+
+
+def test_a_prefix_is_text() -> None:
+    """And a time to live has its bounds."""
+    wrong = cast("str", b"prefix")
+    cases: list[Callable[[], object]] = [
+        lambda: RedisNonces(_client(), ttl=TTL, prefix=wrong),
+        lambda: RedisOnce(_client(), prefix=wrong),
+        lambda: AsyncRedisNonces(_async_client(), ttl=TTL, prefix=wrong),
+    ]
+    for make in cases:
+        with pytest.raises(PolicyError) as refused:
+            make()
+        assert refused.value.field.endswith(".prefix")
+    with pytest.raises(PolicyError):
+        RedisNonces(_client(), ttl=timedelta(0))
+
+
+def test_without_redis_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ImportError that says what to install."""
+    for name in [name for name in sys.modules if name.startswith("redis.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.delitem(sys.modules, "nitro_attest.nonces.redis")
+    with pytest.raises(MissingExtraError) as missing:
+        importlib.import_module("nitro_attest.nonces.redis")
+    assert "nitro-attest[redis]" in str(missing.value)
