@@ -20,7 +20,7 @@ def main() -> None:
     atheris: Any = importlib.import_module("atheris")  # it comes without types
     with atheris.instrument_imports(include=["nitro_attest"]):
         importlib.import_module("nitro_attest.testing")
-    target: Any = importlib.import_module(f"fuzz.target_{name}")
+        target: Any = importlib.import_module(f"fuzz.target_{name}")
 
     def mutator(data: bytes, max_size: int, seed: int) -> bytes:
         chance = Random(seed)

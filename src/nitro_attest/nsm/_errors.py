@@ -35,18 +35,18 @@ class NsmError(AttestationSourceError):
     that AWS's own client would report: `INPUT_TOO_LARGE` for a request of more than 4,096 bytes,
     `INTERNAL_ERROR` for any other failure of the driver. An argument of the wrong type or range is
     `INVALID_ARGUMENT`, and an answer that can't be read, or that answers another request, is
-    `INVALID_RESPONSE`.
+    `INVALID_RESPONSE`. `detail` says what was expected and what was found.
     """
 
     def __init__(self, code: NsmErrorCode, detail: str) -> None:
-        """Keep the code; `detail` says what was expected and what was found."""
-        super().__init__(f"{code}: {detail}")
+        """Keep both parts as `args`, so that the exception survives pickle and copy."""
+        super().__init__(code, detail)
         self.code = code
         self.detail = detail
 
-    def __reduce__(self) -> tuple[type["NsmError"], tuple[NsmErrorCode, str]]:
-        """Pickle by the arguments of the constructor."""
-        return type(self), (self.code, self.detail)
+    def __str__(self) -> str:
+        """Write the error on one line."""
+        return f"{self.code}: {self.detail}"
 
 
 @final
@@ -68,14 +68,17 @@ class NitroTpmFailure(StrEnum):
 
 @final
 class NitroTpmError(AttestationSourceError):
-    """A document that `nitro-tpm-attest` did not deliver; `failure` says why."""
+    """A document that `nitro-tpm-attest` did not deliver.
+
+    `failure` says why, `detail` what was expected and what was found.
+    """
 
     def __init__(self, failure: NitroTpmFailure, detail: str) -> None:
-        """Keep the kind of failure; `detail` says what was expected and what was found."""
-        super().__init__(f"{failure}: {detail}")
+        """Keep both parts as `args`, so that the exception survives pickle and copy."""
+        super().__init__(failure, detail)
         self.failure = failure
         self.detail = detail
 
-    def __reduce__(self) -> tuple[type["NitroTpmError"], tuple[NitroTpmFailure, str]]:
-        """Pickle by the arguments of the constructor."""
-        return type(self), (self.failure, self.detail)
+    def __str__(self) -> str:
+        """Write the error on one line."""
+        return f"{self.failure}: {self.detail}"

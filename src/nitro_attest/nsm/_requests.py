@@ -55,7 +55,7 @@ def describe_pcr(exchange: Exchange, index: int) -> PcrDescription:
 
 def extend_pcr(exchange: Exchange, index: int, data: bytes) -> bytes:
     """Extend one PCR."""
-    fields = {"index": _u16("index", index), "data": _octets("data", data)}
+    fields: dict[str, Value] = {"index": _u16("index", index), "data": _octets("data", data)}
     return _pcr(_ask(exchange, RequestName.EXTEND_PCR, fields), "data")
 
 

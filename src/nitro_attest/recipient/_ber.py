@@ -4,7 +4,7 @@ The source is X.690. The caller states each element it expects, so there is no r
 goes as deep as the caller's own code (six levels in a CMS envelope), whatever the input says.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final, final
 
@@ -61,7 +61,7 @@ class Reader:
         self._position = 0
 
     @contextmanager
-    def inside(self, tag: int) -> Iterator[None]:
+    def inside(self, tag: int) -> Generator[None, None, None]:
         """Enter a constructed element; when the block ends, so must the element."""
         length = self._head(tag)
         outer = self._limit

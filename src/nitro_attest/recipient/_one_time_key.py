@@ -37,7 +37,8 @@ class RecipientKey:
     Put `public_key` into the attestation document. `open` (what KMS or `encrypt` wrote) or
     `open_sealed` (what `seal` wrote) gives the key away on the first call, whether it succeeds or
     not; nothing here keeps a reference to it afterwards, and OpenSSL overwrites its numbers when
-    the last one goes. So nobody can try envelopes out on an attested key, whatever the enclave answers.
+    the last one goes. So nobody can try envelopes out on an attested key, whatever the enclave
+    answers.
 
     Threads may share an object: one call gets the key. It can't be copied or pickled, and a forked
     child can't open with it.

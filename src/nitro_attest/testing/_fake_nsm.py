@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from threading import Lock
 from types import TracebackType
-from typing import Final, Self, final
+from typing import Final, Self, assert_never, final
 
 from nitro_attest.nsm import NsmDescription, NsmError, NsmErrorCode, PcrDescription
 from nitro_attest.nsm import _requests as requests
@@ -191,6 +191,8 @@ class FakeNsm:
                 return {}
             case RequestName.GET_RANDOM:
                 return {"random": secrets.token_bytes(_RANDOM_BYTES)}
+            case _:
+                assert_never(name)
 
     def _document(self, fields: Mapping[str, Value]) -> bytes:
         return self._fake_nitro.enclave_document(

@@ -1,0 +1,18 @@
+"""An attested client shared by 16 threads. It needs no server, but 40 s of CPU for its keys."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+import pytest
+
+from nitro_attest.testing import FakeNitro
+from support.kms_stand_in import mix_up
+
+pytestmark = pytest.mark.servers
+
+NOW: Final = datetime(2026, 1, 3, 20, 41, 7, tzinfo=UTC)
+
+
+def test_sixteen_threads_do_not_mix_up_a_thousand_calls() -> None:
+    """Throttled calls and unattested ones on the same client are among them."""
+    mix_up(FakeNitro(seed=b"NEVER_TRUST a seed of a test", now=NOW), calls=1000)
