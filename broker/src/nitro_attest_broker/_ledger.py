@@ -8,7 +8,6 @@ follows the chain knows the current version of every record, and takes no older 
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from threading import RLock
 from typing import Any, Final, cast, final
 
 from sqlalchemy import Connection, Row, Select, delete, select
@@ -61,7 +60,7 @@ class Ledger:
         self._head = head
         self._head_file: Final = head_file
         self._versions: Final = Versions(chain.records_key())
-        self._lock: Final = RLock()
+        self._lock: Final = store.lock
 
     @property
     def head(self) -> Head:

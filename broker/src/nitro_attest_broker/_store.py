@@ -54,8 +54,10 @@ class Store:
         except ArgumentError:
             raise StoreUnavailableError("the database URL cannot be read") from None
         self._others: Final[list[Engine]] = []
-        # One connection serves a database in memory, so one transaction at a time uses it.
-        self._alone: Final = RLock() if url == IN_MEMORY else nullcontext()
+        # One connection serves a database in memory, so one transaction at a time uses it. It is
+        # the lock of the ledger as well: two locks could be taken in either order.
+        self.lock: Final = RLock()
+        self._alone: Final = self.lock if url == IN_MEMORY else nullcontext()
         self._sqlite: Final = self._engine.dialect.name == "sqlite"
         if self._sqlite:
             _begin_explicitly(self._engine)

@@ -96,7 +96,7 @@ class FakeKms:
         self._late = timedelta(0)
         self._closing: Final = ExitStack()
         self._store: Final = Store(IN_MEMORY)
-        self._network, self._broker = self._make()
+        self._network, self.broker = self._make()
         access_key = self.add_principal(self.principal)
         self.access_key_id: Final = access_key.access_key_id
         self.secret_access_key: Final = access_key.secret
@@ -157,7 +157,7 @@ class FakeKms:
         """
         now = datetime.now(UTC)
         access_key = new_access_key(principal, account=self.account, now=int(now.timestamp()))
-        self._broker.ledger.commit(
+        self.broker.ledger.commit(
             {"event": "access_key_created", "time": now.isoformat(), "principal": principal},
             changes=(access_key.to_record(),),
         )
@@ -203,6 +203,10 @@ class FakeKms:
                 ],
             }
         )
+
+    def issue_nonce(self) -> bytes:
+        """Return a nonce for a key with the tag `nitro-attest:fresh-nonce`, as GET /nonce does."""
+        return self.broker.nonces.issue()
 
     def audit_log(self) -> list[dict[str, Any]]:
         """Return the lines of the audit log so far."""
