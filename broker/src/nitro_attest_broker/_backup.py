@@ -103,8 +103,8 @@ def accept_database(
     with store.reading() as connection:
         expect_current(connection)
         genesis = read_chain_key(connection, master).genesis()
-    ledger = open_ledger(store, master, head_file, known=genesis)
     before = head_file.read()
+    ledger = open_ledger(store, master, head_file, known=genesis)
     ledger.commit({**entry, "head_file_was_at": None if before is None else before.sequence})
     return ledger
 

@@ -140,12 +140,7 @@ def test_the_aws_cli_works_unchanged(
     aws("PutKeyPolicy", "--key-id", key, "--policy-name", "default", "--policy", fake_kms.key_policy())
     recipient = RecipientKey.generate()
     doc = fake_nitro.enclave_document(public_key=recipient.public_key)
-    given = json.dumps(
-        {
-            "KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256",
-            "AttestationDocument": base64.b64encode(doc).decode(),
-        }
-    )
+    given = f"KeyEncryptionAlgorithm=RSAES_OAEP_SHA_256,AttestationDocument@={blob('d', doc)}"
     answer = aws(
         "Decrypt", "--ciphertext-blob", ciphertext, "--encryption-context", "a=b", "--recipient", given
     )

@@ -478,7 +478,9 @@ def test_serves_in_this_process(
         target=lambda: done.append(run(data, "serve", "--port", "0", "--host", "127.0.0.1"))
     )
     thread.start()
-    while "listening on" not in (shown := capsys.readouterr().out):
+    shown = ""
+    while "listening on" not in shown:
+        shown += capsys.readouterr().out
         time.sleep(0.02)
     url = shown.split("listening on ")[1].split()[0]
     with urllib.request.urlopen(f"{url}/nonce") as response:  # noqa: S310 - our own server
