@@ -106,7 +106,7 @@ class Running:
         who = {"AWS": "arn:aws:iam::000000000000:user/administrator"}
         measured = pcrs_of(nitro.enclave_measurements())
         condition = {f"kms:RecipientAttestation:PCR{i}": v.hex() for i, v in measured.items()}
-        statements = [
+        statements: list[dict[str, Any]] = [
             {"Action": ["kms:PutKeyPolicy", "kms:GenerateDataKeyWithoutPlaintext"]},
             {
                 "Action": "kms:GenerateDataKey",

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from nitro_attest_broker.pytest_plugin import fake_kms
 from support.broker_kit import Kit, make_kit
 
-from nitro_attest_broker.pytest_plugin import fake_kms as fake_kms  # from the source tree
+__all__ = ["fake_kms"]  # the fixture, from the source tree
 
 
 @pytest.fixture

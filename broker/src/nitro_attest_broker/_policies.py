@@ -117,7 +117,7 @@ def _atoms(policy: dict[str, Any]) -> Iterator[dict[str, Any]]:
     version = {"Version": policy["Version"]} if "Version" in policy else {}
     for statement in _each(policy["Statement"]):
         bare = {
-            "Effect": "Allow",  # `simulate` does not look closely at a Deny where nothing is allowed
+            "Effect": "Allow",  # `simulate` looks closely only at what could be allowed
             "Principal": "*",
             "Action": "kms:*",
             "Resource": "*",

@@ -1,8 +1,10 @@
-"""What each document releases: nothing but to the right code, in time, and once where that is asked."""
+"""What each document releases: to the right code alone, in time, once where that is asked."""
 
 import base64
+import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from nitro_attest import DocumentKind, MalformedDocumentError, NitroAttestError
 from nitro_attest.nonces import MemoryNonces, NonceStoreUnavailableError
 from nitro_attest.recipient import RecipientKey
+from nitro_attest.reference_values.kms import Transport
 from nitro_attest.testing import FAULTS, FakeNitro, Faults
+
+from nitro_attest_broker._ledger import ConflictError
 from support.broker_kit import NOW, RECIPIENT, Kit, make_kit
 from support.policies import attested_policy
 
@@ -92,9 +97,7 @@ def test_a_debug_enclave_is_denied_whatever_the_policy_says(kit: Kit) -> None:
 def test_a_document_is_accepted_for_five_minutes(
     kit: Kit, key: str, age: int, *, accepted: bool
 ) -> None:
-    doc = kit.nitro.enclave_document(
-        public_key=KEY.public_key, now=NOW - timedelta(seconds=age)
-    )
+    doc = kit.nitro.enclave_document(public_key=KEY.public_key, now=NOW - timedelta(seconds=age))
     if accepted:
         released(kit, key, doc)
     else:
@@ -108,7 +111,7 @@ def spki(public: Any) -> bytes:
     return encoded
 
 
-SMALL = rsa.generate_private_key(public_exponent=65537, key_size=1024).public_key()
+SMALL = rsa.generate_private_key(public_exponent=65537, key_size=1024).public_key()  # noqa: S505 - too short
 
 
 @pytest.mark.parametrize(
@@ -153,8 +156,6 @@ def test_another_principal_is_denied_the_right_code(kit: Kit, key: str) -> None:
 
 
 def test_a_deny_of_the_policy_is_named_in_the_log(kit: Kit) -> None:
-    import json
-
     policy = json.loads(attested_policy(kit))
     policy["Statement"].append(
         {
@@ -182,10 +183,6 @@ def test_the_encryption_context_is_the_policys_to_decide(kit: Kit) -> None:
 
 
 def test_plain_http_is_the_policys_to_decide(kit: Kit) -> None:
-    from dataclasses import replace
-
-    from nitro_attest.reference_values.kms import Transport
-
     condition = {"Bool": {"aws:SecureTransport": "true"}}
     arn = kit.create_key(attested_policy(kit, condition=condition))
     doc = kit.nitro.enclave_document(public_key=KEY.public_key)
@@ -209,9 +206,7 @@ def test_a_nonce_releases_once(kit: Kit, fresh: str) -> None:
 
 
 @pytest.mark.parametrize("nonce", [None, b"", b"x" * 15])
-def test_a_document_without_a_nonce_is_denied(
-    kit: Kit, fresh: str, nonce: bytes | None
-) -> None:
+def test_a_document_without_a_nonce_is_denied(kit: Kit, fresh: str, nonce: bytes | None) -> None:
     doc = kit.nitro.enclave_document(public_key=KEY.public_key, nonce=nonce)
     assert data_key(kit, fresh, doc) == (
         "AccessDeniedException",
@@ -226,9 +221,7 @@ def test_a_nonce_that_was_never_issued_is_denied(kit: Kit, fresh: str) -> None:
 
 def test_a_denied_call_and_a_dry_run_burn_no_nonce(kit: Kit, fresh: str) -> None:
     nonce = kit.broker.nonces.issue()
-    other = kit.nitro.enclave_document(
-        public_key=KEY.public_key, nonce=nonce, pcrs={0: b"\1" * 48}
-    )
+    other = kit.nitro.enclave_document(public_key=KEY.public_key, nonce=nonce, pcrs={0: b"\1" * 48})
     assert data_key(kit, fresh, other)[1] == "policy.not_allowed"
     doc = kit.nitro.enclave_document(public_key=KEY.public_key, nonce=nonce)
     members = {"KeyId": fresh, "KeySpec": "AES_256", "Recipient": recipient(doc), "DryRun": True}
@@ -275,8 +268,6 @@ def test_a_nonce_store_that_is_down_releases_nothing(tmp_path: Path) -> None:
 def test_a_nonce_is_redeemed_once_though_the_decision_is_made_again(
     kit: Kit, fresh: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nitro_attest_broker._ledger import ConflictError
-
     commit: Callable[..., None] = kit.broker.ledger.commit
     conflicts = iter([True, False])
 
@@ -293,8 +284,6 @@ def test_a_nonce_is_redeemed_once_though_the_decision_is_made_again(
 def test_a_decision_that_conflicts_for_ever_is_given_up(
     kit: Kit, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nitro_attest_broker._ledger import ConflictError
-
     commit: Callable[..., None] = kit.broker.ledger.commit
 
     def never(entry: Any, **more: Any) -> None:

@@ -21,10 +21,10 @@ from cryptography.hazmat.primitives.serialization import (
 from nitro_attest import DocumentKind
 from nitro_attest.recipient import RecipientKey
 from nitro_attest.testing import FakeNitro
-from support.answers import METADATA, REQUIRED, checked
 
 from nitro_attest_broker._operations import OPERATIONS
 from nitro_attest_broker.testing import FakeKms
+from support.answers import METADATA, REQUIRED, checked
 
 CONTEXT = {"purpose": "test", "ü": "ö"}
 TAG = [{"TagKey": "nitro-attest:attested", "TagValue": "true"}]
@@ -57,7 +57,9 @@ class Client:
 
     def create_key(self, **members: Any) -> str:
         self.made += 1  # two equal calls of one second would be signed alike
-        arn: str = self("CreateKey", **{"Description": f"{self.made}", **members})["KeyMetadata"]["Arn"]
+        arn: str = self("CreateKey", **{"Description": f"{self.made}", **members})["KeyMetadata"][
+            "Arn"
+        ]
         return arn
 
     def recipient(self, **fields: Any) -> tuple[RecipientKey, Call]:
@@ -113,16 +115,14 @@ def test_decrypts_for_the_attested_key_alone(client: Client, attested_key: str) 
 
 
 def test_decrypts_for_an_instance_with_nitro_tpm(client: Client, fake_nitro: FakeNitro) -> None:
-    arn = client.create_key(
-        Policy=client.fake.key_policy(kind=DocumentKind.NITRO_TPM), Tags=TAG
-    )
+    arn = client.create_key(Policy=client.fake.key_policy(kind=DocumentKind.NITRO_TPM), Tags=TAG)
     sealed = client("Encrypt", KeyId=arn, Plaintext=b"s")["CiphertextBlob"]
     recipient = RecipientKey.generate()
     doc = fake_nitro.nitro_tpm_document(public_key=recipient.public_key)
     given = {"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "AttestationDocument": doc}
     answer = client("Decrypt", CiphertextBlob=sealed, Recipient=given)
     assert recipient.open(answer["CiphertextForRecipient"]) == b"s"
-    enclave, given = client.recipient()
+    _, given = client.recipient()
     assert client.error("Decrypt", CiphertextBlob=sealed, Recipient=given) == (
         "AccessDeniedException"
     )
@@ -246,24 +246,19 @@ def test_a_key_decrypts_what_was_encrypted_before_it_was_rotated(client: Client,
 
 
 @pytest.mark.parametrize(
-    ("members", "size"), [({"KeySpec": "AES_256"}, 32), ({"KeySpec": "AES_128"}, 16), ({"NumberOfBytes": 1024}, 1024)]
+    ("members", "size"),
+    [({"KeySpec": "AES_256"}, 32), ({"KeySpec": "AES_128"}, 16), ({"NumberOfBytes": 1024}, 1024)],
 )
-def test_generates_a_data_key(
-    client: Client, key: str, members: dict[str, Any], size: int
-) -> None:
+def test_generates_a_data_key(client: Client, key: str, members: dict[str, Any], size: int) -> None:
     answer = client("GenerateDataKey", KeyId=key, EncryptionContext=CONTEXT, **members)
     assert len(answer["Plaintext"]) == size
-    opened = client(
-        "Decrypt", CiphertextBlob=answer["CiphertextBlob"], EncryptionContext=CONTEXT
-    )
+    opened = client("Decrypt", CiphertextBlob=answer["CiphertextBlob"], EncryptionContext=CONTEXT)
     assert opened["Plaintext"] == answer["Plaintext"]
     blind = client("GenerateDataKeyWithoutPlaintext", KeyId=key, **members)
     assert len(client("Decrypt", CiphertextBlob=blind["CiphertextBlob"])["Plaintext"]) == size
 
 
-def test_generates_a_data_key_for_the_attested_key_alone(
-    client: Client, attested_key: str
-) -> None:
+def test_generates_a_data_key_for_the_attested_key_alone(client: Client, attested_key: str) -> None:
     recipient, given = client.recipient()
     answer = client("GenerateDataKey", KeyId=attested_key, KeySpec="AES_256", Recipient=given)
     data_key = recipient.open(answer["CiphertextForRecipient"])
@@ -294,9 +289,7 @@ def test_generates_a_key_pair(client: Client, key: str, spec: str) -> None:
     assert blind["PublicKey"] != answer["PublicKey"]
 
 
-def test_generates_a_key_pair_for_the_attested_key_alone(
-    client: Client, attested_key: str
-) -> None:
+def test_generates_a_key_pair_for_the_attested_key_alone(client: Client, attested_key: str) -> None:
     recipient, given = client.recipient()
     answer = client(
         "GenerateDataKeyPair", KeyId=attested_key, KeyPairSpec="ECC_NIST_P256", Recipient=given
@@ -508,9 +501,7 @@ def test_a_disabled_key_does_nothing_until_it_is_enabled(client: Client, key: st
     assert client("Decrypt", CiphertextBlob=blob)["Plaintext"] == b"x"
 
 
-def test_a_key_to_be_deleted_does_nothing_until_that_is_cancelled(
-    client: Client, key: str
-) -> None:
+def test_a_key_to_be_deleted_does_nothing_until_that_is_cancelled(client: Client, key: str) -> None:
     answer = client("ScheduleKeyDeletion", KeyId=key, PendingWindowInDays=7)
     assert (answer["KeyState"], answer["PendingWindowInDays"]) == ("PendingDeletion", 7)
     assert "DeletionDate" in client("DescribeKey", KeyId=key)["KeyMetadata"]
@@ -585,7 +576,12 @@ def test_puts_and_gets_a_policy(client: Client, key: str) -> None:
     assert client("ListKeyPolicies", KeyId=key)["PolicyNames"] == ["default"]
     assert client.error("ListKeyPolicies", KeyId=key, Marker="x") == "InvalidMarkerException"
     assert client.error("GetKeyPolicy", KeyId=key, PolicyName="x") == "ValidationException"
-    assert client.error("Decrypt", CiphertextBlob=client("Encrypt", KeyId=key, Plaintext=b"x")["CiphertextBlob"]) == "AccessDeniedException"
+    assert (
+        client.error(
+            "Decrypt", CiphertextBlob=client("Encrypt", KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+        )
+        == "AccessDeniedException"
+    )
 
 
 def test_a_key_without_a_policy_belongs_to_its_creator(client: Client, key: str) -> None:
@@ -594,14 +590,17 @@ def test_a_key_without_a_policy_belongs_to_its_creator(client: Client, key: str)
     assert statement["Action"] == "kms:*"
 
 
-@pytest.mark.parametrize("statement", [
-    {"NotPrincipal": {"AWS": "arn:aws:iam::111122223333:role/x"}},
-    {"Principal": {"AWS": "not an arn"}},
-    {"Condition": {"NumericLessThan": {"aws:MultiFactorAuthAge": "3600"}}},
-    {"Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}},
-    {"Condition": {"StringEquals": {"aws:PrincipalTag/team": "a"}}},
-    {"Condition": {"StringEquals": {"kms:RecipientAttestation:PCR99": "00"}}},
-])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"NotPrincipal": {"AWS": "arn:aws:iam::111122223333:role/x"}},
+        {"Principal": {"AWS": "not an arn"}},
+        {"Condition": {"NumericLessThan": {"aws:MultiFactorAuthAge": "3600"}}},
+        {"Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}},
+        {"Condition": {"StringEquals": {"aws:PrincipalTag/team": "a"}}},
+        {"Condition": {"StringEquals": {"kms:RecipientAttestation:PCR99": "00"}}},
+    ],
+)
 @pytest.mark.parametrize("effect", ["Allow", "Deny"])
 def test_stores_no_policy_that_cannot_be_decided(
     client: Client, key: str, statement: dict[str, Any], effect: str
@@ -632,7 +631,12 @@ def test_a_policy_may_not_lock_out_unless_that_is_wanted(client: Client, key: st
 
 
 def test_an_attested_keys_policy_passes_the_lint(client: Client, attested_key: str) -> None:
-    own = {"Effect": "Allow", "Principal": {"AWS": client.fake.principal}, "Action": "kms:*", "Resource": "*"}
+    own = {
+        "Effect": "Allow",
+        "Principal": {"AWS": client.fake.principal},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [own]})
     assert client.error("PutKeyPolicy", KeyId=attested_key, Policy=policy) == (
         "MalformedPolicyDocumentException"
@@ -643,7 +647,12 @@ def test_an_attested_keys_policy_passes_the_lint(client: Client, attested_key: s
 
 
 def test_the_root_of_an_account_is_granted_nothing(client: Client) -> None:
-    root = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "kms:*", "Resource": "*"}
+    root = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [root]})
     arn = client.create_key(Policy=policy, BypassPolicyLockoutSafetyCheck=True)
     assert client.error("DescribeKey", KeyId=arn) == "AccessDeniedException"
@@ -665,7 +674,11 @@ def test_no_plaintext_leaves_an_attested_key(client: Client, attested_key: str) 
     ):
         assert client.error(operation, **members) == "AccessDeniedException"
         assert client.fake.audit_log()[-1]["reason"] == "key.attested_only"
-    client("ReEncrypt", CiphertextBlob=client("Encrypt", KeyId=other, Plaintext=b"x")["CiphertextBlob"], DestinationKeyId=attested_key)
+    client(
+        "ReEncrypt",
+        CiphertextBlob=client("Encrypt", KeyId=other, Plaintext=b"x")["CiphertextBlob"],
+        DestinationKeyId=attested_key,
+    )
 
 
 def test_the_mark_of_an_attested_key_stays(client: Client, attested_key: str) -> None:
@@ -743,7 +756,7 @@ def test_a_key_is_used_for_what_it_was_made(client: Client, key: str) -> None:
 
 def test_a_dry_run_does_everything_but_answer(client: Client, attested_key: str) -> None:
     blob = client("Encrypt", KeyId=attested_key, Plaintext=b"x")["CiphertextBlob"]
-    recipient, given = client.recipient()
+    _, given = client.recipient()
     for operation, members in (
         ("Decrypt", {"CiphertextBlob": blob, "Recipient": given}),
         ("Encrypt", {"KeyId": attested_key, "Plaintext": b"x"}),
@@ -785,11 +798,9 @@ def test_a_principal_that_no_setting_and_no_policy_names_may_nothing(
 ) -> None:
     blob = client("Encrypt", KeyId=key, Plaintext=b"x")["CiphertextBlob"]
     stranger = client.fake.add_principal("arn:aws:iam::111122223333:user/stranger")
-    options = {
-        **client.fake.client_options,
-        "aws_access_key_id": stranger.access_key_id,
-        "aws_secret_access_key": stranger.secret,
-    }
+    options = client.fake.client_options
+    options["aws_access_key_id"] = stranger.access_key_id
+    options["aws_secret_access_key"] = stranger.secret
     client.kms = boto3.client("kms", **options)
     for operation, members in (
         ("CreateKey", {}),

@@ -1,4 +1,4 @@
-"""The broker releases exactly when `verify` and an evaluator written apart from ours both say so."""
+"""The broker releases exactly when `verify` and an evaluator of the tests both say so."""
 
 import base64
 import json
@@ -12,13 +12,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nitro_attest.recipient import RecipientKey
 from nitro_attest.testing import FakeNitro
+
 from support.broker_kit import ADMINISTRATOR, ENCLAVE, NOW, RECIPIENT, Kit, make_kit
 from support.policies import allow, policy
 
 KEY = RecipientKey.generate()
 VALUES = {digit: bytes([number]) * 48 for number, digit in enumerate("abc", 1)}
 PRINCIPALS = (ADMINISTRATOR, ENCLAVE)
-CONTEXTS: tuple[dict[str, str], ...] = ({}, {"tenant": "a"}, {"tenant": "A"}, {"tenant": "b", "x": ""})
+CONTEXTS: tuple[dict[str, str], ...] = (
+    {},
+    {"tenant": "a"},
+    {"tenant": "A"},
+    {"tenant": "b", "x": ""},
+)
 ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey", "kms:Generate*", "kms:*", "KMS:DECRYPT")
 OPERATORS = ("StringEquals", "StringEqualsIgnoreCase", "StringNotEquals", "StringLike")
 IMAGE = "kms:RecipientAttestation:ImageSha384"
@@ -177,9 +183,7 @@ def test_releases_exactly_when_both_say_so(  # noqa: PLR0913, PLR0917 - what is 
     else:
         members.update(KeyId=arn, KeySpec="AES_256")
     status, answer = kit.call(operation, members, key=caller)
-    allowed = expected(
-        [*written, {**seal, "Condition": {}}], principal, operation, context, facts
-    )
+    allowed = expected([*written, {**seal, "Condition": {}}], principal, operation, context, facts)
     assert (status == 200) == (allowed and verified), json.dumps(written)
     assert ("Plaintext" in answer) == (status == 200 and doc is None)
     assert ("CiphertextForRecipient" in answer) == (status == 200 and doc is not None)
@@ -195,9 +199,7 @@ def _made(
     tpm = document["tpm"]
     make = nitro.nitro_tpm_document if tpm else nitro.enclave_document
     pcrs: dict[int, bytes] = document["pcrs"]
-    doc = make(
-        public_key=KEY.public_key, pcrs=pcrs, now=NOW - timedelta(seconds=document["age"])
-    )
+    doc = make(public_key=KEY.public_key, pcrs=pcrs, now=NOW - timedelta(seconds=document["age"]))
     name = "kms:recipientattestation:nitrotpmpcr" if tpm else "kms:recipientattestation:pcr"
     facts = {f"{name}{index}": value.hex() for index, value in pcrs.items()}
     if not tpm and 0 in pcrs:

@@ -8,10 +8,13 @@ from datetime import timedelta
 
 import pytest
 from botocore.awsrequest import AWSRequest
-from support.broker_kit import Kit, sign, with_headers
+from sqlalchemy import func, select
 
 from nitro_attest_broker._access_keys import AccessKey
+from nitro_attest_broker._opening import open_ledger
+from nitro_attest_broker._schema import REPLAYS
 from nitro_attest_broker._sigv4 import Received
+from support.broker_kit import Kit, sign, with_headers
 
 HEADERS = {"content-type": "application/x-amz-json-1.1", "x-amz-target": "TrentService.ListKeys"}
 
@@ -54,9 +57,7 @@ def at(seconds: int) -> Callable[[Kit], Received]:
 
 def of_scope(region: str, service: str) -> Callable[[Kit], Received]:
     def make(kit: Kit) -> Received:
-        return sign(
-            request(), kit.administrator, at=kit.clock(), region=region, service=service
-        )
+        return sign(request(), kit.administrator, at=kit.clock(), region=region, service=service)
 
     return make
 
@@ -65,17 +66,13 @@ def authorization(change: Callable[[str], str]) -> Callable[[Kit], Received]:
     def make(kit: Kit) -> Received:
         received = good(kit)
         written = received.header("authorization") or ""
-        return with_headers(
-            received, ("authorization", change(written)), without="authorization"
-        )
+        return with_headers(received, ("authorization", change(written)), without="authorization")
 
     return make
 
 
 def content_hash(value: str) -> Callable[[Kit], Received]:
-    return lambda kit: sign(
-        request(x_amz_content_sha256=value), kit.administrator, at=kit.clock()
-    )
+    return lambda kit: sign(request(x_amz_content_sha256=value), kit.administrator, at=kit.clock())
 
 
 REFUSED: dict[str, tuple[Callable[[Kit], Received], str, str]] = {
@@ -187,7 +184,7 @@ REFUSED: dict[str, tuple[Callable[[Kit], Received], str, str]] = {
     ),
     "session token": (
         lambda kit: sign(
-            request(x_amz_security_token="t"), kit.administrator, at=kit.clock()
+            request(**{"x-amz-security-token": "t"}), kit.administrator, at=kit.clock()
         ),
         "IncompleteSignatureException",
         "signature.header_not_taken",
@@ -288,9 +285,7 @@ def test_an_error_says_nothing_of_the_expected_signature(kit: Kit) -> None:
     assert signature not in str(answer)
 
 
-def test_compares_signatures_in_constant_time(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_compares_signatures_in_constant_time(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[object] = []
     original = hmac.compare_digest
 
@@ -313,8 +308,6 @@ def test_a_replayed_administration_call_changes_nothing(kit: Kit) -> None:
 
 
 def test_a_replayed_administration_call_is_known_after_a_restart(kit_in_file: Kit) -> None:
-    from nitro_attest_broker._opening import open_ledger
-
     kit = kit_in_file
     received = kit.signed("CreateKey", {})
     assert kit.send(received)[0] == 200
@@ -335,9 +328,6 @@ def test_a_revoked_access_key_signs_nothing(kit: Kit) -> None:
 
 
 def test_forgets_old_signatures_a_few_at_a_time(kit: Kit) -> None:
-    from nitro_attest_broker._schema import REPLAYS
-    from sqlalchemy import func, select
-
     for _ in range(3):
         kit.ok("CreateKey", {})
         kit.clock.advance(timedelta(minutes=11))

@@ -1,18 +1,20 @@
 """Row 132: whoever can write to the database gets nothing released, and the fault is named."""
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from nitro_attest.recipient import RecipientKey
 from sqlalchemy import Connection, delete, select, update
-from support.broker_kit import RECIPIENT, Kit
-from support.policies import attested_policy, open_policy
 
+from nitro_attest_broker._head_file import Head, HeadFile
 from nitro_attest_broker._opening import RolledBackError, open_ledger
 from nitro_attest_broker._records import TamperedError
 from nitro_attest_broker._schema import AUDIT, HEAD, RECORDS, REPLAYS
 from nitro_attest_broker._store import StoreUnavailableError
+from support.broker_kit import RECIPIENT, Kit
+from support.policies import attested_policy, open_policy
 
 TABLES = (RECORDS, AUDIT, HEAD, REPLAYS)
 
@@ -52,6 +54,10 @@ def replace_row(kit: Kit, row: dict[str, Any]) -> None:
     write(kit, lambda connection: _expect_one(connection, update(RECORDS).where(here).values(row)))
 
 
+def _execute(connection: Connection, statement: Any) -> None:
+    connection.execute(statement)
+
+
 def _expect_one(connection: Connection, statement: Any) -> None:
     assert connection.execute(statement).rowcount == 1
 
@@ -74,9 +80,7 @@ def encrypted(kit: Kit, arn: str) -> str:
         {"wrapped": lambda _: b""},
     ],
 )
-def test_an_edited_key_releases_nothing(
-    kit: Kit, change: dict[str, Callable[[Any], Any]]
-) -> None:
+def test_an_edited_key_releases_nothing(kit: Kit, change: dict[str, Callable[[Any], Any]]) -> None:
     arn = kit.create_key()
     blob = encrypted(kit, arn)
     row = key_row(kit, arn)
@@ -217,13 +221,13 @@ def test_an_edited_head_or_log_stops_the_next_start(kit: Kit, statement: Any) ->
     kit.create_key()
     assert known is not None
     kit.head_file.write(known, durably=False)  # as if the last writes of the file were lost
-    write(kit, lambda c: c.execute(statement) and None)
+    write(kit, lambda c: _execute(c, statement))
     with pytest.raises(TamperedError):
         open_ledger(kit.store, kit.master, kit.head_file)
 
 
 def test_an_edited_head_is_noticed_by_the_next_call(kit: Kit) -> None:
-    write(kit, lambda c: c.execute(update(HEAD).values(authentication=b"x" * 32)) and None)
+    write(kit, lambda c: _execute(c, update(HEAD).values(authentication=b"x" * 32)))
     assert kit.call("ListKeys", {})[0] == 500
 
 
@@ -251,8 +255,6 @@ def test_another_log_of_the_same_length_is_noticed(kit: Kit) -> None:
 
 def _earlier(kit: Kit) -> Any:
     """Return a head file as it was before the last line."""
-    from nitro_attest_broker._head_file import Head, HeadFile
-
     file = HeadFile(kit.head_file.path.with_name("earlier.json"))
     with kit.store.reading() as connection:
         row = connection.execute(select(HEAD)).one()
@@ -296,8 +298,6 @@ def test_a_document_for_another_keys_policy_releases_nothing(kit: Kit) -> None:
 
 
 def _recipient(doc: bytes) -> dict[str, str]:
-    import base64
-
     return {
         "KeyEncryptionAlgorithm": RECIPIENT,
         "AttestationDocument": base64.b64encode(doc).decode(),

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from nitro_attest.recipient import RecipientKey
 from nitro_attest.testing import FakeNitro
-from support.answers import REQUIRED
 
 from nitro_attest_broker.testing import FakeKms
+from support.answers import REQUIRED
 
 pytestmark = pytest.mark.servers
 SOURCES = Path(__file__).resolve().parents[3]
@@ -67,7 +67,7 @@ def needed(name: str, default: str) -> str:
     pytest.skip(message)
 
 
-def test_the_aws_cli_works_unchanged(
+def test_the_aws_cli_works_unchanged(  # noqa: PLR0915 - one command a line
     fake_kms: FakeKms, fake_nitro: FakeNitro, tmp_path: Path
 ) -> None:
     program = needed("AWS_CLI", "aws")
@@ -105,11 +105,21 @@ def test_the_aws_cli_works_unchanged(
     other = aws("CreateKey", "--description", "another")["KeyMetadata"]["Arn"]
     aws("DescribeKey", "--key-id", key)
     aws("ListKeys")
-    sealed = aws("Encrypt", "--key-id", key, "--plaintext", blob("p", b"text"), "--encryption-context", "a=b")
+    sealed = aws(
+        "Encrypt", "--key-id", key, "--plaintext", blob("p", b"text"), "--encryption-context", "a=b"
+    )
     ciphertext = blob("c", base64.b64decode(sealed["CiphertextBlob"]))
     opened = aws("Decrypt", "--ciphertext-blob", ciphertext, "--encryption-context", "a=b")
     assert base64.b64decode(opened["Plaintext"]) == b"text"
-    aws("ReEncrypt", "--ciphertext-blob", ciphertext, "--source-encryption-context", "a=b", "--destination-key-id", other)
+    aws(
+        "ReEncrypt",
+        "--ciphertext-blob",
+        ciphertext,
+        "--source-encryption-context",
+        "a=b",
+        "--destination-key-id",
+        other,
+    )
     aws("GenerateDataKey", "--key-id", key, "--key-spec", "AES_256")
     aws("GenerateDataKeyWithoutPlaintext", "--key-id", key, "--key-spec", "AES_256")
     pair = ("--key-id", key, "--key-pair-spec", "ECC_NIST_P256")
@@ -119,7 +129,15 @@ def test_the_aws_cli_works_unchanged(
     agreement = aws("CreateKey", "--key-spec", "ECC_NIST_P256", "--key-usage", "KEY_AGREEMENT")
     arn = agreement["KeyMetadata"]["Arn"]
     public = blob("k", base64.b64decode(aws("GetPublicKey", "--key-id", arn)["PublicKey"]))
-    aws("DeriveSharedSecret", "--key-id", arn, "--key-agreement-algorithm", "ECDH", "--public-key", public)
+    aws(
+        "DeriveSharedSecret",
+        "--key-id",
+        arn,
+        "--key-agreement-algorithm",
+        "ECDH",
+        "--public-key",
+        public,
+    )
     aws("CreateAlias", "--alias-name", "alias/a", "--target-key-id", key)
     aws("UpdateAlias", "--alias-name", "alias/a", "--target-key-id", other)
     aws("ListAliases")
@@ -137,12 +155,26 @@ def test_the_aws_cli_works_unchanged(
     aws("DisableKeyRotation", "--key-id", key)
     aws("DisableKey", "--key-id", key)
     aws("EnableKey", "--key-id", key)
-    aws("PutKeyPolicy", "--key-id", key, "--policy-name", "default", "--policy", fake_kms.key_policy())
+    aws(
+        "PutKeyPolicy",
+        "--key-id",
+        key,
+        "--policy-name",
+        "default",
+        "--policy",
+        fake_kms.key_policy(),
+    )
     recipient = RecipientKey.generate()
     doc = fake_nitro.enclave_document(public_key=recipient.public_key)
     given = f"KeyEncryptionAlgorithm=RSAES_OAEP_SHA_256,AttestationDocument@={blob('d', doc)}"
     answer = aws(
-        "Decrypt", "--ciphertext-blob", ciphertext, "--encryption-context", "a=b", "--recipient", given
+        "Decrypt",
+        "--ciphertext-blob",
+        ciphertext,
+        "--encryption-context",
+        "a=b",
+        "--recipient",
+        given,
     )
     assert recipient.open(base64.b64decode(answer["CiphertextForRecipient"])) == b"text"
     aws("ScheduleKeyDeletion", "--key-id", key)

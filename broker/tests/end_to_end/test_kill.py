@@ -1,4 +1,4 @@
-"""`kill -9` in the middle of writes, ten times: no key lost, the log whole, a start without a hand."""
+"""`kill -9` in the middle of writes, ten times: no key lost, the log whole, a start by itself."""
 
 import json
 import os
@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,16 @@ class Running:
 
     def __init__(self, data: Path, url: str | None) -> None:
         environment = {**os.environ, **({DATABASE_URL: url} if url else {})}
-        command = [sys.executable, "-m", "nitro_attest_broker", "serve", "--data", str(data), "--port", "0"]
+        command = [
+            sys.executable,
+            "-m",
+            "nitro_attest_broker",
+            "serve",
+            "--data",
+            str(data),
+            "--port",
+            "0",
+        ]
         self.process = subprocess.Popen(  # noqa: S603 - our own command
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
         )
@@ -54,7 +62,8 @@ def client(url: str, credentials: dict[str, str]) -> Any:
         endpoint_url=url,
         region_name="us-east-1",
         config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30),
-        **credentials,
+        aws_access_key_id=credentials["aws_access_key_id"],
+        aws_secret_access_key=credentials["aws_secret_access_key"],
     )
 
 
@@ -105,26 +114,19 @@ def survives(data: Path, url: str | None) -> None:
     running.kill()
 
 
-@pytest.fixture
-def capture(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
-    yield capsys
-
-
-def test_survives_ten_kills_on_sqlite(
-    tmp_path: Path, capture: pytest.CaptureFixture[str]
-) -> None:
+def test_survives_ten_kills_on_sqlite(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     survives(tmp_path, None)
     assert main(["audit", "verify", "--data", str(tmp_path)]) == 0
-    assert "none missing, none changed" in capture.readouterr().out
+    assert "none missing, none changed" in capsys.readouterr().out
     assert json.loads((tmp_path / "head.json").read_text())["sequence"] > KILLS
 
 
 @pytest.mark.servers
 def test_survives_ten_kills_on_postgresql(
-    tmp_path: Path, capture: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with postgresql() as url:
         survives(tmp_path, url)
         monkeypatch.setenv(DATABASE_URL, url)
         assert main(["audit", "verify", "--data", str(tmp_path)]) == 0
-        assert "none missing, none changed" in capture.readouterr().out
+        assert "none missing, none changed" in capsys.readouterr().out

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from nitro_attest import DocumentKind
 from nitro_attest.testing import pcrs_of
+
 from support.broker_kit import ADMINISTRATOR, ENCLAVE, Kit
 
 ADMINISTRATION = [

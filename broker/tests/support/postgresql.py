@@ -11,6 +11,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -29,12 +30,12 @@ def postgresql() -> Generator[str]:
             owner = pwd.getpwnam(user)
             os.chown(folder, owner.pw_uid, owner.pw_gid)
         data = str(Path(folder) / "data")
-        as_user = {} if user is None else {"user": user, "group": user, "extra_groups": []}
+        as_user: Any = {} if user is None else {"user": user, "group": user, "extra_groups": []}
         subprocess.run(  # noqa: S603 - our own command
             [initdb, "-D", data, "-U", "postgres", "-A", "trust", "--no-sync"],
             check=True,
             stdout=subprocess.DEVNULL,
-            **as_user,  # type: ignore[arg-type] # a dictionary of different types
+            **as_user,
         )
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -46,7 +47,7 @@ def postgresql() -> Generator[str]:
             command,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            **as_user,  # type: ignore[call-overload] # a dictionary of different types
+            **as_user,
         )
         try:
             _wait(port)

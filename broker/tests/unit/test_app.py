@@ -1,6 +1,7 @@
 """The application: bounds, health, nonces, what is counted, what falls due."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,14 @@ import httpx
 import pytest
 from nitro_attest.nonces import MemoryNonces, NonceStoreUnavailableError
 from nitro_attest.reference_values.kms import Transport
-from support.broker_kit import Kit, make_kit
 
 from nitro_attest_broker import _app
 from nitro_attest_broker._app import App
 from nitro_attest_broker._records import TamperedError
 from nitro_attest_broker._sigv4 import Received
 from nitro_attest_broker._store import StoreUnavailableError
+from nitro_attest_broker._unsigned import MAX_ADDRESSES, OTHERS, UnsignedRequests
+from support.broker_kit import Kit, make_kit
 
 
 def send(app: App, method: str, path: str, **more: Any) -> httpx.Response:
@@ -66,9 +68,7 @@ def test_stops_reading_a_body_at_the_limit(kit: Kit) -> None:
     assert kit.audit()[-1]["reasons"] == {"request.too_large": 1}
 
 
-def test_gives_up_on_a_body_that_does_not_arrive(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_gives_up_on_a_body_that_does_not_arrive(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_app, "BODY_SECONDS", 0.01)
 
     async def receive() -> Any:
@@ -79,7 +79,7 @@ def test_gives_up_on_a_body_that_does_not_arrive(
     async def collect(message: Any) -> None:
         messages.append(message)
 
-    scope = {
+    scope: dict[str, Any] = {
         "type": "http",
         "method": "POST",
         "path": "/",
@@ -147,11 +147,7 @@ def test_issues_nonces(kit: Kit) -> None:
 
 
 def test_issues_no_nonce_from_a_full_store(tmp_path: Path) -> None:
-    from datetime import timedelta
-
-    kit = make_kit(
-        tmp_path, nonces=MemoryNonces(ttl=timedelta(minutes=5), max_outstanding=1)
-    )
+    kit = make_kit(tmp_path, nonces=MemoryNonces(ttl=timedelta(minutes=5), max_outstanding=1))
     app = App(kit.service)
     assert send(app, "GET", "/nonce").status_code == 200
     assert send(app, "GET", "/nonce").status_code == 503
@@ -170,9 +166,7 @@ def lifespan(app: App, seconds: float) -> None:
     asyncio.run(go())
 
 
-def test_tidies_every_minute_and_at_the_end(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tidies_every_minute_and_at_the_end(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_app, "MINUTE", 0.0)
     calls: list[int] = []
     app = App(kit.service, maintenance=lambda: calls.append(1))
@@ -182,9 +176,7 @@ def test_tidies_every_minute_and_at_the_end(
     assert kit.audit()[-1]["event"] == "unsigned"
 
 
-def test_keeps_counts_that_cannot_be_written(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_keeps_counts_that_cannot_be_written(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     app = App(kit.service)
     send(app, "GET", "/")
     with monkeypatch.context() as patch:
@@ -199,8 +191,6 @@ def test_keeps_counts_that_cannot_be_written(
 
 
 def test_counts_a_bounded_number_of_addresses() -> None:
-    from nitro_attest_broker._unsigned import MAX_ADDRESSES, OTHERS, UnsignedRequests
-
     counted = UnsignedRequests()
     for number in range(MAX_ADDRESSES + 5):
         counted.count(str(number), "r")

@@ -1,5 +1,6 @@
 """The command line, run in this process."""
 
+import ipaddress
 import json
 import os
 import signal
@@ -16,18 +17,19 @@ from typing import Any
 
 import boto3
 import pytest
+import uvicorn
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from nitro_attest.testing import FakeNitro
 
-from nitro_attest_broker import _cli, _deployment, _server
+from nitro_attest_broker import _cli, _deployment, _opening
 from nitro_attest_broker._cli import main
 from nitro_attest_broker._deployment import Deployment
 from nitro_attest_broker._ledger import Ledger
 from nitro_attest_broker._master_key import read_file
-from nitro_attest_broker._server import Listening, ListenError
+from nitro_attest_broker._server import ListenError, Listening
 
 Output = pytest.CaptureFixture[str]
 
@@ -39,7 +41,7 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def begun(data: Path, capsys: Output) -> Path:
-    """A broker's folder after its first start."""
+    """Return a broker's folder after its first start."""
     assert run(data, "access-key", "list") == 0
     capsys.readouterr()
     return data
@@ -275,8 +277,6 @@ def test_takes_its_places_from_options(tmp_path: Path, capsys: Output) -> None:
 
 
 def test_a_start_that_was_killed_after_the_head_file_begins_again(data: Path) -> None:
-    from nitro_attest_broker import _opening
-
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -289,8 +289,6 @@ def test_a_start_that_was_killed_after_the_head_file_begins_again(data: Path) ->
 
 
 def test_a_start_that_was_killed_after_the_database_goes_on(data: Path, capsys: Output) -> None:
-    from nitro_attest_broker import _opening
-
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -403,8 +401,6 @@ def test_says_why_it_cannot_listen(begun: Path, capsys: Output) -> None:
 
 def certificate(folder: Path) -> tuple[Path, Path]:
     """Write a certificate for 127.0.0.1 and its key."""
-    import ipaddress
-
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "broker")])
     now = datetime.now(UTC)
@@ -462,16 +458,16 @@ def test_serves_over_tls_and_stops_when_told(data: Path, tmp_path: Path) -> None
 def test_serves_in_this_process(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
-    """The whole of `serve`, ended from another thread once it has answered."""
+    """Run the whole of `serve`, ended from another thread once it has answered."""
     stopped: list[Any] = []
-    original = _server.uvicorn.Server
+    original = uvicorn.Server
 
     def remembered(config: Any) -> Any:
         server = original(config)
         stopped.append(server)
         return server
 
-    monkeypatch.setattr(_server.uvicorn, "Server", remembered)
+    monkeypatch.setattr(uvicorn, "Server", remembered)
     monkeypatch.setattr(_cli, "log_to_standard_error", lambda: None)
     done: list[int] = []
     thread = threading.Thread(

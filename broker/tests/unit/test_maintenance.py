@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 import pytest
-from support.broker_kit import Kit
 
 from nitro_attest_broker import _maintenance
 from nitro_attest_broker._ledger import ConflictError
 from nitro_attest_broker._maintenance import maintain
+from support.broker_kit import Kit
 
 
 def test_a_key_gets_new_material_when_it_is_due(kit: Kit) -> None:

@@ -83,7 +83,11 @@ def test_demands_what_is_required(read: Callable[[Members], object]) -> None:
 def test_an_absent_member_is_empty() -> None:
     members = Members({"A": None})
     assert (members.context("A"), members.tags("A"), members.texts("A", TAG_KEY)) == ({}, {}, ())
-    assert (members.number("A", 1, 2), members.flag("A"), members.recipient()) == (None, False, None)
+    assert (members.number("A", 1, 2), members.flag("A"), members.recipient()) == (
+        None,
+        False,
+        None,
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect, text
-from support.broker_kit import Kit
+from sqlalchemy import inspect, update
 
 from nitro_attest_broker import _schema
 from nitro_attest_broker._head_file import Head, HeadFile, HeadFileError
@@ -17,10 +16,11 @@ from nitro_attest_broker._master_key import (
     read_file,
     write_keys,
 )
-from nitro_attest_broker._opening import is_new
+from nitro_attest_broker._opening import is_new, open_ledger
 from nitro_attest_broker._records import Kind, Record, Versions
 from nitro_attest_broker._sealing import NotAuthenticError, join, seal, unseal
 from nitro_attest_broker._store import IN_MEMORY, Store, StoreUnavailableError
+from support.broker_kit import Kit
 
 KEY = b"k" * 32
 
@@ -115,7 +115,8 @@ def test_a_head_file_holds_one_head(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"sequence":1,"mac":"00"}', '{"sequence":"1","mac":"%s"}' % ("0" * 64)]
+    "text",
+    ["", "[]", "{}", '{"sequence":1,"mac":"00"}', '{"sequence":"1","mac":"%s"}' % ("0" * 64)],
 )
 def test_refuses_a_head_file_without_a_head(tmp_path: Path, text: str) -> None:
     path = tmp_path / "head.json"
@@ -180,7 +181,7 @@ def test_starts_on_no_other_version_of_the_tables(version: int) -> None:
     store = Store(IN_MEMORY)
     is_new(store)
     with store.writing() as connection:
-        connection.execute(text(f"UPDATE schema_version SET version = {version}"))
+        connection.execute(update(_schema.SCHEMA_VERSION).values(version=version))
     with pytest.raises(_schema.SchemaError):
         is_new(store)
     if version > len(_schema.MIGRATIONS):
@@ -206,8 +207,6 @@ def test_the_number_over_versions_does_not_depend_on_the_way() -> None:
 
 
 def test_two_processes_follow_each_other(kit: Kit) -> None:
-    from nitro_attest_broker._opening import open_ledger
-
     other = open_ledger(kit.store, kit.master, kit.head_file)
     arn = kit.create_key()
     name = arn.rpartition("/")[2]

@@ -4,7 +4,7 @@
 `FakeNitro`: what it releases in a test is decided by the code that decides in production.
 """
 
-from nitro_attest_broker.testing._fake_kms import FakeKms
+from nitro_attest_broker.testing._fake_kms import ClientOptions, FakeKms
 from nitro_attest_broker.testing._faults import SeenRequest
 
-__all__ = ["FakeKms", "SeenRequest"]
+__all__ = ["ClientOptions", "FakeKms", "SeenRequest"]

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, final
+from typing import Any, Final, Self, TypedDict, final
 
 import uvicorn
 from nitro_attest import DocumentKind
@@ -66,6 +66,15 @@ _WITH_DOCUMENT: Final = (
     "kms:GenerateDataKey",
     "kms:GenerateDataKeyPair",
 )
+
+
+class ClientOptions(TypedDict):
+    """The arguments for `boto3.client("kms", ...)`."""
+
+    endpoint_url: str
+    region_name: str
+    aws_access_key_id: str
+    aws_secret_access_key: str
 
 
 @final
@@ -139,7 +148,7 @@ class FakeKms:
         return self._network.seen
 
     @property
-    def client_options(self) -> dict[str, str]:
+    def client_options(self) -> ClientOptions:
         """The arguments for `boto3.client("kms", ...)`."""
         return {
             "endpoint_url": self.endpoint_url,
