@@ -25,7 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import boto3
 from botocore.auth import SigV4Auth
@@ -96,7 +96,7 @@ class Running:
 
     def create_key(self, nitro: FakeNitro) -> str:
         """Create a key that anybody administers and the right code uses."""
-        kms = boto3.client(
+        kms = cast("Any", boto3).client(
             "kms",
             endpoint_url=f"http://127.0.0.1:{self.port}",
             region_name="us-east-1",

@@ -58,11 +58,11 @@ class App:
                 Route("/nonce", self._nonce, methods=["GET"]),
                 Route("/{path:path}", self._call, methods=["GET", "POST", "PUT", "DELETE"]),
             ],
-            lifespan=self._lifespan,
+            lifespan=self.lifespan,
         )
 
     @asynccontextmanager
-    async def _lifespan(self, _: Starlette) -> AsyncGenerator[None]:
+    async def lifespan(self, _: Starlette) -> AsyncGenerator[None]:
         task = asyncio.create_task(self._every_minute())
         try:
             yield

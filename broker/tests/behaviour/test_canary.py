@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from nitro_attest.recipient import RecipientKey
@@ -25,6 +24,7 @@ from nitro_attest_broker._records import Kind, Record
 from nitro_attest_broker._store import Store, StoreUnavailableError
 from nitro_attest_broker.testing import FakeKms
 from support.broker_kit import ENCLAVE, make_kit
+from support.clients import kms_client
 
 CANARY = b"CANARY-9d1f7a53c0e8"
 PASSWORD = "CANARY-database-password"  # noqa: S105 - planted
@@ -49,11 +49,13 @@ def log() -> Iterator[io.StringIO]:
 def test_nothing_secret_is_logged_audited_or_answered_in_an_error(
     fake_kms: FakeKms, fake_nitro: FakeNitro, log: io.StringIO
 ) -> None:
-    kms: Any = boto3.client("kms", **fake_kms.client_options)
+    kms: Any = kms_client(**fake_kms.client_options)
     signed: list[str] = []
-    kms.meta.events.register(
-        "before-send.kms", lambda request, **_: signed.append(request.headers["Authorization"])
-    )
+
+    def remember(request: Any, **_: Any) -> None:
+        signed.append(request.headers["Authorization"])
+
+    kms.meta.events.register("before-send.kms", remember)
     tags = [
         {"TagKey": f"nitro-attest:{name}", "TagValue": "true"}
         for name in ("attested", "fresh-nonce")
@@ -145,7 +147,7 @@ def test_what_holds_a_secret_does_not_show_it(fake_kms: FakeKms) -> None:
         assert CANARY.decode() not in repr(held)
         assert access_key.secret not in repr(held)
         assert PASSWORD not in repr(held)
-    kms = boto3.client("kms", **fake_kms.client_options)
+    kms = kms_client(**fake_kms.client_options)
     arn = kms.create_key()["KeyMetadata"]["KeyId"]
     key = key_of(fake_kms.broker.ledger.read(Kind.KEY, arn) or record)
     assert repr(key.secrets[0]) not in repr(key)

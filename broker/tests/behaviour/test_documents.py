@@ -19,6 +19,7 @@ from nitro_attest.reference_values.kms import Transport
 from nitro_attest.testing import FAULTS, FakeNitro, Faults
 
 from nitro_attest_broker._ledger import ConflictError
+from nitro_attest_broker._sigv4 import Received
 from support.broker_kit import NOW, RECIPIENT, Kit, make_kit
 from support.policies import attested_policy
 
@@ -85,7 +86,7 @@ def test_every_fault_of_a_document_is_denied(kit: Kit, kind: DocumentKind) -> No
 
 
 def test_a_debug_enclave_is_denied_whatever_the_policy_says(kit: Kit) -> None:
-    zeros = dict.fromkeys((0, 1, 2), bytes(48))
+    zeros: dict[int, bytes] = dict.fromkeys((0, 1, 2), bytes(48))
     arn = kit.create_key(attested_policy(kit, pcrs=zeros))
     doc = kit.nitro.enclave_document(public_key=KEY.public_key, pcrs=zeros)
     assert data_key(kit, arn, doc) == ("AccessDeniedException", "document.policy.debug_enclave")
@@ -139,7 +140,7 @@ def test_the_answer_to_a_denial_is_the_same_for_every_reason(kit: Kit, key: str)
         FakeNitro(now=NOW).enclave_document(public_key=KEY.public_key),
         kit.nitro.enclave_document(public_key=b"no key"),
     ]
-    answers = set()
+    answers: set[str] = set()
     for doc in docs:
         members = {"KeyId": key, "KeySpec": "AES_256", "Recipient": recipient(doc)}
         answers.add(str(kit.call("GenerateDataKey", members, key=kit.enclave)))
@@ -237,9 +238,11 @@ def test_of_two_copies_at_once_one_is_answered(kit: Kit, fresh: str) -> None:
     members = {"KeyId": fresh, "KeySpec": "AES_256", "Recipient": recipient(doc)}
     requests = [kit.signed("GenerateDataKey", members, key=kit.enclave) for _ in range(8)]
     answers: list[int] = []
-    threads = [
-        threading.Thread(target=lambda r=r: answers.append(kit.send(r)[0])) for r in requests
-    ]
+
+    def send(request: Received) -> None:
+        answers.append(kit.send(request)[0])
+
+    threads = [threading.Thread(target=send, args=(request,)) for request in requests]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -4,7 +4,6 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import httpx
 import pytest
 from botocore.config import Config
@@ -14,12 +13,13 @@ from nitro_attest.recipient import RecipientKey
 from nitro_attest.testing import FakeNitro, FakeNsm
 
 from nitro_attest_broker.testing import FakeKms
+from support.clients import kms_client, response
 
 ATTESTED = [{"TagKey": "nitro-attest:attested", "TagValue": "true"}]
 
 
 def test_ten_lines(fake_nitro: FakeNitro, fake_kms: FakeKms) -> None:
-    kms = boto3.client("kms", **fake_kms.client_options)
+    kms = kms_client(**fake_kms.client_options)
     key = kms.create_key(Policy=fake_kms.key_policy())["KeyMetadata"]["KeyId"]
     sealed = kms.encrypt(KeyId=key, Plaintext=b"secret")["CiphertextBlob"]
     enclave = attested(kms, FakeNsm(fake_nitro))
@@ -38,7 +38,7 @@ def test_starts_in_under_a_second_of_work(fake_nitro: FakeNitro) -> None:
 def test_a_fake_with_a_time_of_its_own_works_as_well() -> None:
     nitro = FakeNitro(now=datetime(2026, 1, 3, tzinfo=UTC))
     with FakeKms(nitro) as fake:
-        kms = boto3.client("kms", **fake.client_options)
+        kms = kms_client(**fake.client_options)
         key = kms.create_key(Policy=fake.key_policy())["KeyMetadata"]["KeyId"]
         enclave = attested(kms, FakeNsm(nitro))
         assert len(enclave.generate_data_key(KeyId=key, KeySpec="AES_256")["Plaintext"]) == 32
@@ -49,7 +49,7 @@ class Enclave:
 
     def __init__(self, fake: FakeKms, nitro: FakeNitro) -> None:
         config = Config(retries={"total_max_attempts": 1})
-        self.plain: Any = boto3.client("kms", config=config, **fake.client_options)
+        self.plain: Any = kms_client(config=config, **fake.client_options)
         self.key = self.plain.create_key(Policy=fake.key_policy())["KeyMetadata"]["KeyId"]
         self.attesting: Any = attested(self.plain, FakeNsm(nitro))
 
@@ -62,7 +62,7 @@ class Enclave:
     def error(self) -> str:
         with pytest.raises(ClientError) as caught:
             self.data_key()
-        code: str = caught.value.response["Error"]["Code"]
+        code: str = response(caught.value)["Error"]["Code"]
         return code
 
 
@@ -117,7 +117,7 @@ def test_shows_the_requests_and_the_decisions(fake_kms: FakeKms, enclave: Enclav
 def test_a_retry_of_a_throttled_call_sends_another_document(
     fake_kms: FakeKms, fake_nitro: FakeNitro
 ) -> None:
-    kms = boto3.client("kms", **fake_kms.client_options)
+    kms = kms_client(**fake_kms.client_options)
     key = kms.create_key(Policy=fake_kms.key_policy())["KeyMetadata"]["KeyId"]
     fake_kms.throttle(2)
     enclave = attested(kms, FakeNsm(fake_nitro))
@@ -127,7 +127,7 @@ def test_a_retry_of_a_throttled_call_sends_another_document(
 
 
 def test_serves_nonces(fake_kms: FakeKms, fake_nitro: FakeNitro) -> None:
-    kms: Any = boto3.client("kms", **fake_kms.client_options)
+    kms: Any = kms_client(**fake_kms.client_options)
     tags = [*ATTESTED, {"TagKey": "nitro-attest:fresh-nonce", "TagValue": "true"}]
     key = kms.create_key(Policy=fake_kms.key_policy(), Tags=tags)["KeyMetadata"]["KeyId"]
     nonce = bytes.fromhex(httpx.get(f"{fake_kms.endpoint_url}/nonce").json()["nonce"])

@@ -3,10 +3,9 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -25,6 +24,7 @@ from nitro_attest.testing import FakeNitro
 from nitro_attest_broker._operations import OPERATIONS
 from nitro_attest_broker.testing import FakeKms
 from support.answers import METADATA, REQUIRED, checked
+from support.clients import kms_client, response
 
 CONTEXT = {"purpose": "test", "ü": "ö"}
 TAG = [{"TagKey": "nitro-attest:attested", "TagValue": "true"}]
@@ -37,7 +37,7 @@ class Client:
     def __init__(self, fake: FakeKms, nitro: FakeNitro) -> None:
         self.fake = fake
         self.nitro = nitro
-        self.kms: Any = boto3.client("kms", **fake.client_options)
+        self.kms: Any = kms_client(**fake.client_options)
         self.made = 0
 
     def __call__(self, operation: str, **members: Any) -> Call:
@@ -49,10 +49,10 @@ class Client:
         """Call, and return the code of the error; if it is modelled, it has its own class."""
         with pytest.raises(ClientError) as caught:
             self(operation, **members)
-        code: str = caught.value.response["Error"]["Code"]
+        code: str = response(caught.value)["Error"]["Code"]
         modelled = getattr(self.kms.exceptions, code, None)
         assert modelled is None or isinstance(caught.value, modelled)
-        assert len(caught.value.response["ResponseMetadata"]["RequestId"]) == 36
+        assert len(response(caught.value)["ResponseMetadata"]["RequestId"]) == 36
         return code
 
     def create_key(self, **members: Any) -> str:
@@ -197,15 +197,18 @@ def test_decrypts_with_rsa_what_others_encrypted_to_the_public_key(client: Clien
     )
 
 
+CHANGES: list[Callable[[bytes], bytes]] = [
+    lambda blob: blob[:-1] + bytes([blob[-1] ^ 1]),
+    lambda blob: blob[:40],
+    lambda blob: b"nab2" + blob[4:],
+    lambda blob: blob[:20] + b"\0\0\0\1" + blob[24:],
+    lambda blob: blob[:30] + bytes([blob[30] ^ 1]) + blob[31:],
+]
+
+
 @pytest.mark.parametrize(
     "change",
-    [
-        lambda blob: blob[:-1] + bytes([blob[-1] ^ 1]),
-        lambda blob: blob[:40],
-        lambda blob: b"nab2" + blob[4:],
-        lambda blob: blob[:20] + b"\0\0\0\1" + blob[24:],
-        lambda blob: blob[:30] + bytes([blob[30] ^ 1]) + blob[31:],
-    ],
+    CHANGES,
 )
 def test_rejects_a_changed_ciphertext(client: Client, key: str, change: Any) -> None:
     sealed = client("Encrypt", KeyId=key, Plaintext=b"x")["CiphertextBlob"]
@@ -790,7 +793,7 @@ def test_an_unknown_operation_is_named_so(client: Client, operation: str) -> Non
     }[operation]
     with pytest.raises(ClientError) as caught:
         getattr(client.kms, operation)(**members)
-    assert caught.value.response["Error"]["Code"] == "UnknownOperationException"
+    assert response(caught.value)["Error"]["Code"] == "UnknownOperationException"
 
 
 def test_a_principal_that_no_setting_and_no_policy_names_may_nothing(
@@ -801,7 +804,7 @@ def test_a_principal_that_no_setting_and_no_policy_names_may_nothing(
     options = client.fake.client_options
     options["aws_access_key_id"] = stranger.access_key_id
     options["aws_secret_access_key"] = stranger.secret
-    client.kms = boto3.client("kms", **options)
+    client.kms = kms_client(**options)
     for operation, members in (
         ("CreateKey", {}),
         ("ListKeys", {}),

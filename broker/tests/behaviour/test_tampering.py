@@ -68,17 +68,20 @@ def encrypted(kit: Kit, arn: str) -> str:
     return blob
 
 
+EDITS: list[dict[str, Callable[[Any], Any]]] = [
+    {"content": lambda text: text.replace("administrator", "enclave")},
+    {"content": lambda text: text.replace("Enabled", "Disabled")},
+    {"content": lambda text: text.replace('"tags":{', '"tags":{"nitro-attest:attested":"no"')},
+    {"version": lambda number: number + 1},
+    {"parent": lambda _: "x"},
+    {"wrapped": lambda wrapped: wrapped[:-1] + bytes([wrapped[-1] ^ 1])},
+    {"wrapped": lambda _: b""},
+]
+
+
 @pytest.mark.parametrize(
     "change",
-    [
-        {"content": lambda text: text.replace("administrator", "enclave")},
-        {"content": lambda text: text.replace("Enabled", "Disabled")},
-        {"content": lambda text: text.replace('"tags":{', '"tags":{"nitro-attest:attested":"no"')},
-        {"version": lambda number: number + 1},
-        {"parent": lambda _: "x"},
-        {"wrapped": lambda wrapped: wrapped[:-1] + bytes([wrapped[-1] ^ 1])},
-        {"wrapped": lambda _: b""},
-    ],
+    EDITS,
 )
 def test_an_edited_key_releases_nothing(kit: Kit, change: dict[str, Callable[[Any], Any]]) -> None:
     arn = kit.create_key()

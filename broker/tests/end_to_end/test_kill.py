@@ -10,12 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from nitro_attest_broker._cli import DATABASE_URL, main
+from support.clients import kms_client
 from support.postgresql import postgresql
 
 KILLS = 10
@@ -57,8 +57,7 @@ class Running:
 
 
 def client(url: str, credentials: dict[str, str]) -> Any:
-    return boto3.client(
-        "kms",
+    return kms_client(
         endpoint_url=url,
         region_name="us-east-1",
         config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30),

@@ -160,7 +160,7 @@ def lifespan(app: App, seconds: float) -> None:
     """Run the application's life for a moment."""
 
     async def go() -> None:
-        async with app._lifespan(app.asgi):  # noqa: SLF001 - what a server runs
+        async with app.lifespan(app.asgi):
             await asyncio.sleep(seconds)
 
     asyncio.run(go())

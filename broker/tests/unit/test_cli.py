@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 import uvicorn
 from cryptography import x509
@@ -30,6 +29,7 @@ from nitro_attest_broker._deployment import Deployment
 from nitro_attest_broker._ledger import Ledger
 from nitro_attest_broker._master_key import read_file
 from nitro_attest_broker._server import ListenError, Listening
+from support.clients import kms_client
 
 Output = pytest.CaptureFixture[str]
 
@@ -163,18 +163,21 @@ def test_a_missing_head_file_waits_for_a_person(begun: Path, capsys: Output) -> 
     assert run(begun, "access-key", "list") == 0
 
 
+NOT_WHOLE: list[Callable[[list[str]], list[str]]] = [
+    lambda lines: lines[:-1],
+    lambda lines: lines[:2] + lines[3:],
+    lambda lines: [*lines, lines[-1]],
+    lambda lines: lines[1:],
+    lambda _: [],
+    lambda lines: [lines[0], '{"table":"none","values":{}}', lines[-1]],
+    lambda lines: [lines[0], "[]", lines[-1]],
+    lambda lines: [lines[0], "no json", lines[-1]],
+]
+
+
 @pytest.mark.parametrize(
     "change",
-    [
-        lambda lines: lines[:-1],
-        lambda lines: lines[:2] + lines[3:],
-        lambda lines: [*lines, lines[-1]],
-        lambda lines: lines[1:],
-        lambda _: [],
-        lambda lines: [lines[0], '{"table":"none","values":{}}', lines[-1]],
-        lambda lines: [lines[0], "[]", lines[-1]],
-        lambda lines: [lines[0], "no json", lines[-1]],
-    ],
+    NOT_WHOLE,
 )
 def test_restores_no_backup_that_is_not_whole(
     begun: Path, tmp_path: Path, capsys: Output, change: Callable[[list[str]], list[str]]
@@ -439,8 +442,7 @@ def test_serves_over_tls_and_stops_when_told(data: Path, tmp_path: Path) -> None
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(4)]
         words = dict(line.strip().split("=", 1) for line in lines if "AWS_" in line)
-        kms = boto3.client(
-            "kms",
+        kms = kms_client(
             endpoint_url=lines[-1].split()[-1],
             region_name="us-east-1",
             verify=str(cert),

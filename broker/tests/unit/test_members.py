@@ -24,41 +24,44 @@ from nitro_attest_broker._members import (
 LONG = "x" * 2049
 
 
+REFUSED: list[tuple[object, Callable[[Members], object]]] = [
+    (1, lambda m: m.text("A", KEY_ID)),
+    ("", lambda m: m.text("A", KEY_ID)),
+    (LONG, lambda m: m.text("A", KEY_ID)),
+    ("\ud800", lambda m: m.text("A", KEY_ID)),
+    ("a b", lambda m: m.text("A", ALIAS_NAME)),
+    ("a\n", lambda m: m.text("A", ALIAS_NAME)),
+    ("x", lambda m: m.choice("A", "y", "z")),
+    (1, lambda m: m.choice("A", "y", "z")),
+    (0, lambda m: m.number("A", 1, 5)),
+    (6, lambda m: m.number("A", 1, 5)),
+    ("1", lambda m: m.number("A", 1, 5)),
+    (True, lambda m: m.number("A", 1, 5)),
+    ("true", lambda m: m.flag("A")),
+    (1, lambda m: m.flag("A")),
+    (1, lambda m: m.blob("A", 4)),
+    ("!", lambda m: m.blob("A", 4)),
+    ("AAA", lambda m: m.blob("A", 4)),
+    ("ü", lambda m: m.blob("A", 4)),
+    ("", lambda m: m.blob("A", 4)),
+    ("AAAAAAAA", lambda m: m.blob("A", 4)),
+    ([], lambda m: m.context("A")),
+    ({"a": 1}, lambda m: m.context("A")),
+    ({"a": "\udc00"}, lambda m: m.context("A")),
+    ({"a": "x" * 8192}, lambda m: m.context("A")),
+    ({str(n): "" for n in range(1025)}, lambda m: m.context("A")),
+    ({}, lambda m: m.tags("A")),
+    (["a"], lambda m: m.tags("A")),
+    ([{"TagKey": "a"}], lambda m: m.tags("A")),
+    ([{"TagKey": "a", "TagValue": "b", "C": ""}], lambda m: m.tags("A")),
+    ([{"TagKey": "", "TagValue": "b"}], lambda m: m.tags("A")),
+    (["", 1], lambda m: m.texts("A", TAG_KEY)),
+]
+
+
 @pytest.mark.parametrize(
     ("value", "read"),
-    [
-        (1, lambda m: m.text("A", KEY_ID)),
-        ("", lambda m: m.text("A", KEY_ID)),
-        (LONG, lambda m: m.text("A", KEY_ID)),
-        ("\ud800", lambda m: m.text("A", KEY_ID)),
-        ("a b", lambda m: m.text("A", ALIAS_NAME)),
-        ("a\n", lambda m: m.text("A", ALIAS_NAME)),
-        ("x", lambda m: m.choice("A", "y", "z")),
-        (1, lambda m: m.choice("A", "y", "z")),
-        (0, lambda m: m.number("A", 1, 5)),
-        (6, lambda m: m.number("A", 1, 5)),
-        ("1", lambda m: m.number("A", 1, 5)),
-        (True, lambda m: m.number("A", 1, 5)),
-        ("true", lambda m: m.flag("A")),
-        (1, lambda m: m.flag("A")),
-        (1, lambda m: m.blob("A", 4)),
-        ("!", lambda m: m.blob("A", 4)),
-        ("AAA", lambda m: m.blob("A", 4)),
-        ("ü", lambda m: m.blob("A", 4)),
-        ("", lambda m: m.blob("A", 4)),
-        ("AAAAAAAA", lambda m: m.blob("A", 4)),
-        ([], lambda m: m.context("A")),
-        ({"a": 1}, lambda m: m.context("A")),
-        ({"a": "\udc00"}, lambda m: m.context("A")),
-        ({"a": "x" * 8192}, lambda m: m.context("A")),
-        ({str(n): "" for n in range(1025)}, lambda m: m.context("A")),
-        ({}, lambda m: m.tags("A")),
-        (["a"], lambda m: m.tags("A")),
-        ([{"TagKey": "a"}], lambda m: m.tags("A")),
-        ([{"TagKey": "a", "TagValue": "b", "C": ""}], lambda m: m.tags("A")),
-        ([{"TagKey": "", "TagValue": "b"}], lambda m: m.tags("A")),
-        (["", 1], lambda m: m.texts("A", TAG_KEY)),
-    ],
+    REFUSED,
 )
 def test_refuses(value: object, read: Callable[[Members], object]) -> None:
     with pytest.raises(KmsError) as caught:
@@ -66,13 +69,16 @@ def test_refuses(value: object, read: Callable[[Members], object]) -> None:
     assert caught.value.code == "ValidationException"
 
 
+REQUIRED: list[Callable[[Members], object]] = [
+    lambda m: m.required_text("A", KEY_ID),
+    lambda m: m.required_choice("A", "y"),
+    lambda m: m.required_blob("A", 4),
+]
+
+
 @pytest.mark.parametrize(
     "read",
-    [
-        lambda m: m.required_text("A", KEY_ID),
-        lambda m: m.required_choice("A", "y"),
-        lambda m: m.required_blob("A", 4),
-    ],
+    REQUIRED,
 )
 def test_demands_what_is_required(read: Callable[[Members], object]) -> None:
     for values in ({}, {"A": None}):
