@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Final, final
 
 from nitro_attest import AWS_NITRO_ROOT_G1, TrustAnchor
-from nitro_attest.nonces import NonceStore, SignedNonces, SigningKeys
+from nitro_attest.nonces import (
+    NonceStore,
+    NonceStoreUnavailableError,
+    SignedNonces,
+    SigningKeys,
+)
 from nitro_attest.nonces.sql import SqlOnce, create_tables
-from sqlalchemy.exc import SQLAlchemyError
 
 from nitro_attest_broker._access_keys import AccessKey, new_access_key
 from nitro_attest_broker._call import Broker
@@ -262,8 +266,8 @@ def _nonces(opened: Opened) -> NonceStore:
     engine = opened.store.plain_engine()
     try:
         create_tables(engine)
-    except SQLAlchemyError as exc:
-        raise StoreUnavailableError(f"the database failed: {type(exc).__name__}") from None
+    except NonceStoreUnavailableError:
+        raise StoreUnavailableError("the tables for nonces could not be made") from None
     return SignedNonces(
         SigningKeys(current=1, secrets={1: opened.ledger.nonce_key()}),
         ttl=timedelta(seconds=_NONCE_SECONDS),
