@@ -18,6 +18,7 @@ from nitro_attest_broker._errors import Code, KmsError, internal
 from nitro_attest_broker._head_file import HeadFileError
 from nitro_attest_broker._json import MAX_BODY_BYTES, read_object, write_object
 from nitro_attest_broker._ledger import ConflictError, Once, ReplayError
+from nitro_attest_broker._log import log_event
 from nitro_attest_broker._members import Members
 from nitro_attest_broker._operations import OPERATIONS, Operation
 from nitro_attest_broker._records import Record, TamperedError
@@ -80,8 +81,7 @@ class Service:
         try:
             authenticated = self._authenticate(received, now)
         except KmsError as error:
-            if error.code is not Code.INTERNAL:
-                self.unsigned.count(received.address, error.reason)
+            self.unsigned.count(received.address, error.reason)
             return _refused(error, request_id, _UNKNOWN)
         return self._decide(received, authenticated, request_id, now)
 
@@ -116,7 +116,10 @@ class Service:
         claim = read_authorization(received, region=self.broker.settings.region, now=now)
         try:
             found = find_access_key(self.broker.ledger, claim.access_key_id)
-        except (StoreUnavailableError, TamperedError):
+        except TamperedError as exc:
+            log_event("tampered", what=str(exc))
+            raise internal("database.tampered") from None
+        except StoreUnavailableError:
             raise internal("database") from None
         if found is None:
             raise unknown_access_key()

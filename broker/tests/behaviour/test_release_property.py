@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from support.broker_kit import ADMINISTRATOR, ENCLAVE, NOW, RECIPIENT, Kit, make
 from support.policies import allow, policy
 
 KEY = RecipientKey.generate()
+EXAMPLES = int(os.environ.get("BROKER_EXAMPLES", "150"))
 VALUES = {digit: bytes([number]) * 48 for number, digit in enumerate("abc", 1)}
 PRINCIPALS = (ADMINISTRATOR, ENCLAVE)
 CONTEXTS: tuple[dict[str, str], ...] = (
@@ -145,7 +147,9 @@ OTHER = FakeNitro(now=NOW)
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     written=statements,

@@ -154,6 +154,8 @@ def test_an_access_key_that_was_given_to_another_principal_signs_nothing(kit: Ki
     write(kit, lambda c: _expect_one(c, changed))
     status, answer = kit.call("ListKeys", {}, key=kit.enclave)
     assert (status, answer["__type"]) == (500, "KMSInternalException")
+    kit.service.write_unsigned()
+    assert kit.audit()[-1]["reasons"] == {"database.tampered": 1}
 
 
 def test_a_revoked_access_key_whose_row_was_restored_signs_nothing(kit: Kit) -> None:
