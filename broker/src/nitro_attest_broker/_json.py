@@ -4,12 +4,16 @@
 """
 
 import json
+import re
 from typing import Final, NoReturn, cast
 
 from nitro_attest_broker._errors import Code, KmsError
 
 MAX_BODY_BYTES: Final = 409_600  # an attestation document of 262,144 bytes in base64, and the rest
 MAX_DEPTH: Final = 6  # the deepest request, CreateKey with Tags, has 3
+# A string (RFC 8259 section 7), or one not closed, to its end: each character is read once.
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_BRACKET: Final = re.compile(r"[\[\]{}]")
 _MAX_DIGITS: Final = 18  # every number of the API fits
 
 
@@ -51,23 +55,11 @@ def write_object(value: object) -> str:
 
 def _limit_depth(text: str) -> None:
     """Refuse brackets nested too deep, without recursion; those inside strings do not count."""
-    depth, in_string, escaped = 0, False, False
-    for character in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                in_string = False
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise _malformed("request.too_deep")
-        elif character in "]}":
-            depth -= 1
+    depth = 0
+    for bracket in _BRACKET.finditer(_STRING.sub("", text)):
+        depth += 1 if bracket[0] in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise _malformed("request.too_deep")
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

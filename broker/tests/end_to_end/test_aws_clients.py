@@ -32,7 +32,7 @@ from nitro_attest_broker.testing import FakeKms
 
 nitro = FakeNitro()
 with FakeKms(nitro) as fake:
-    kms = kms_client(**fake.client_options)
+    kms = boto3.client("kms", **fake.client_options)
     tags = [{"TagKey": "nitro-attest:attested", "TagValue": "true"}]
     arn = kms.create_key(Policy=fake.key_policy(), Tags=tags)["KeyMetadata"]["Arn"]
     provider = AwsCryptographicMaterialProviders(config=MaterialProvidersConfig())

@@ -45,3 +45,14 @@ def test_reads_the_deepest_that_is_allowed() -> None:
 
 def test_writes_one_form() -> None:
     assert write_object({"b": "ü", "a": [1]}) == '{"a":[1],"b":"\\u00fc"}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'"' + b'\\"' * 200_000, b'"' * 399_999, b'{"a":"' + b"\\" * 399_999, b'"' + b"[" * 400_000],
+)
+def test_reads_each_character_of_hostile_strings_once(body: bytes) -> None:
+    # With a pattern that begins anew at each quote the first of these takes an hour.
+    with pytest.raises(KmsError) as caught:
+        read_object(body)
+    assert caught.value.reason in {"request.not_json", "request.too_deep"}
