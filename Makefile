@@ -112,7 +112,7 @@ lowest: ## the tests with the oldest versions that pyproject.toml allows
 	.venv-lowest/bin/python -m pytest -q -n 2 -m "$(QUICK)" tests
 
 # SECONDS=60 fuzzes each target that long, HOURS=1 shares the hours among them; crashes stay in build/fuzz.
-FUZZ_TARGETS := envelope chain payload policy_file
+FUZZ_TARGETS := envelope chain payload policy_file recipient nsm
 SECONDS := 20
 fuzz: SECONDS := $(if $(HOURS),$(shell expr $(HOURS) \* 3600 / $(words $(FUZZ_TARGETS))),$(SECONDS))
 fuzz: $(VENV)/all ## fuzz each target for SECONDS=20, or share HOURS=n among them

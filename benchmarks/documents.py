@@ -1,7 +1,6 @@
-"""Make what is verified: a captured document, documents of many enclaves, and input that is refused.
+"""Documents for benchmarks: a captured one, those of many enclaves, and input that is rejected.
 
-Numbers come in, documents and the calls that verify them go out. Never: a key of AWS, or a verdict
-that is not looked at.
+Each comes with the call that verifies it, and every verdict is looked at.
 """
 
 from collections.abc import Callable
@@ -12,8 +11,8 @@ from typing import Any, Final
 import cbor2
 
 from nitro_attest import AnyEnclave, FreshNonce, NotChecked, Policy, VerificationError, verify
-from nitro_attest._core import chain
-from nitro_attest._core.memo import Memo
+from nitro_attest._core import verification
+from nitro_attest._core.chain import ChainCache
 from nitro_attest.demo import POLICY, PRODUCTION, PRODUCTION_TIME
 from nitro_attest.testing import INSTANCE_ID, FakeChain, FakeNitro
 
@@ -36,8 +35,11 @@ def verify_genuine() -> object:
 
 
 def forget() -> None:
-    """Forget every chain, as a new process has."""
-    setattr(chain, "_KNOWN_HOSTS", Memo(chain.MAX_KNOWN_HOSTS))
+    """Forget every chain, but not the roots that policies name."""
+    cache = ChainCache()
+    for policy in (POLICY, FAKE_POLICY):
+        cache.under(policy.trust_anchor.certificate)
+    vars(verification)["DEFAULT_CACHE"] = cache
 
 
 def refuse(doc: bytes) -> Callable[[], str]:
@@ -53,21 +55,21 @@ def refuse(doc: bytes) -> Callable[[], str]:
     return call
 
 
-def chain_of(number: int, now: datetime = NOW) -> FakeChain:
-    """Issue the chain of one enclave; those of one hour share their host."""
-    return FAKE.chain(module_id(number), now)
+def chain_of(module: str, now: datetime = NOW) -> FakeChain:
+    """Issue the chain of one enclave; those of one hour share their zone, and with it their host."""
+    return FAKE.chain(module, now)
 
 
-def module_id(number: int) -> str:
+def module_id(number: int, instance_id: str = INSTANCE_ID) -> str:
     """Name an enclave."""
-    return f"{INSTANCE_ID}-enc{number:016x}"
+    return f"{instance_id}-enc{number:016x}"
 
 
-def document(number: int, chain: FakeChain, nonce: bytes, now: datetime = NOW) -> bytes:
+def document(module: str, chain: FakeChain, nonce: bytes, now: datetime = NOW) -> bytes:
     """Issue a document of an enclave whose chain is at hand, as large as a captured one."""
     payload = cbor2.dumps(
         {
-            "module_id": module_id(number),
+            "module_id": module,
             "digest": "SHA384",
             "timestamp": (now - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1),
             "pcrs": {index: bytes([index + 1]) * 48 for index in range(16)},
@@ -97,7 +99,7 @@ def _and(entry: bytes) -> bytes:
 BAD_ENVELOPES: Final = {
     "empty": b"",
     "too large": bytes(20_481),
-    "bytes behind it": GENUINE + b"\0",
+    "trailing bytes": GENUINE + b"\0",
     "cut off": GENUINE[:-1],
     "another tag": b"\xd8\x62" + GENUINE,
     "another algorithm": GENUINE.replace(bytes.fromhex("a1013822"), bytes.fromhex("a1013823"), 1),

@@ -1,7 +1,7 @@
-"""Time one verifier on one genuine document, inside that verifier's own environment; peers.py starts it.
+"""Time one verifier on one captured document, in that verifier's own environment; peers.py starts it.
 
-The verifier's name, a folder and a number of calls come in; one line of JSON with the time of each
-call goes out. Never: a time for a verifier that does not accept the document, or that accepts it
+The arguments are the verifier's name, a folder and a number of calls. It prints one line of JSON
+with the time of each call, and none for a verifier that rejects the document, or that accepts it
 with its signature changed.
 """
 
@@ -85,8 +85,8 @@ def pycape() -> Call:
 def nitro_attest() -> Call:
     """Ourselves, under the policy of the demonstration."""
     from nitro_attest import SignatureBackend, use_signature_backend, verify
-    from nitro_attest._core import chain as _chain
-    from nitro_attest._core.memo import Memo
+    from nitro_attest._core import verification
+    from nitro_attest._core.chain import ChainCache
     from nitro_attest.demo import POLICY
 
     _, memory, backend = sys.argv[1].split()
@@ -94,7 +94,7 @@ def nitro_attest() -> Call:
 
     def call(doc: bytes) -> object:
         if memory == "cold":
-            setattr(_chain, "_KNOWN_HOSTS", Memo(_chain.MAX_KNOWN_HOSTS))
+            vars(verification)["DEFAULT_CACHE"] = ChainCache()
         return verify(doc, POLICY, now=NOW)
 
     return call

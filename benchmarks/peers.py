@@ -1,6 +1,6 @@
-"""Compare with other verifiers on one genuine document, each in its own environment (`make bench-peers`).
+"""Compare with other verifiers on one captured document, each in its own environment (`make bench-peers`).
 
-Nothing comes in, a table and a JSON file go out. Environments are made in .venv-peers from the
+It prints a table and writes a JSON file. Environments are made in .venv-peers from the
 package registry. All run under libfaketime, because some can't be told the time; it leaves the
 clock of the measurement alone. The verifiers take turns.
 """

@@ -1,9 +1,8 @@
 """Time calls side by side.
 
-Subjects come in, medians and ratios go out. Subjects take turns in rounds, so that what else the
-machine does falls on all of them; a ratio is the median of the rounds' own ratios. What is measured
+Subjects take turns in rounds, so that other work of the machine affects all of them; a ratio is the median of the rounds' own ratios. What is measured
 is the processor time of the calling thread, which is the time on the clock when nothing else runs.
-Never: a mean, or the time of what prepares a call.
+What prepares a call is not timed, and no mean is taken.
 """
 
 import importlib.metadata

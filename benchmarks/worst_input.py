@@ -157,7 +157,9 @@ def _certificates(random: Random) -> tuple[str, bytes]:
 def _make(random: Random) -> Shape:
     kind = random.random()
     if kind < 0.1:
-        words, bulk = _bulk(random, random.choice((MAX_DOCUMENT - 20, random.randrange(MAX_DOCUMENT))))
+        words, bulk = _bulk(
+            random, random.choice((MAX_DOCUMENT - 20, random.randrange(MAX_DOCUMENT)))
+        )
         inside, data = _container(random, bulk)
         front = random.choice((b"", b"\xd2", b"\x84\x44\xa1\x01\x38\x22", b"\x84", b"\xd2\x84"))
         return Shape(f"no envelope: {words} in {inside}", front + data)

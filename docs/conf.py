@@ -1,4 +1,4 @@
-"""Build the documentation with Sphinx: Markdown pages in, HTML out. Nothing is fetched from the network."""
+"""Build the documentation with Sphinx. Nothing is fetched from the network."""
 
 from importlib.metadata import version as installed_version
 
@@ -10,7 +10,7 @@ version = release = installed_version("nitro-attest")
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 default_role = "code"  # single backticks in docstrings
 exclude_patterns = ["_build"]
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
@@ -24,4 +24,4 @@ html_theme = "furo"
 html_title = f"nitro-attest {release}"
 html_show_copyright = False
 html_static_path = ["_static"]
-html_css_files = ["tables.css"]
+html_css_files = ["site.css"]

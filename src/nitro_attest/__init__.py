@@ -1,8 +1,8 @@
-"""Decide whether an AWS Nitro attestation document may be believed.
+"""Verify AWS Nitro attestation documents.
 
-`verify(doc, policy)` returns an `AttestationResult` or raises. It opens no socket, reads no file
-and no environment. A check is left out only by writing `NotChecked("why")`, and the result lists
-every check that was left out.
+`verify(doc, policy)` returns an `AttestationResult` or raises. It opens no socket, and reads no file
+and no environment. A check can be skipped only by writing `NotChecked("why")`, and the result lists
+every check that was skipped.
 
 >>> from datetime import UTC, datetime
 >>> from nitro_attest import AnyEnclave, FreshNonce, NotChecked, Policy, Present, verify
@@ -48,6 +48,8 @@ from nitro_attest._core.measurements import (
     NitroTpmMeasurements,
     NotChecked,
     Sha384,
+    Waiver,
+    meaning_of,
 )
 from nitro_attest._core.policy import (
     Absent,
@@ -59,8 +61,10 @@ from nitro_attest._core.policy import (
     Present,
     TimestampOnly,
 )
-from nitro_attest._core.result import AttestationResult, Waiver
+from nitro_attest._core.result import AttestationResult
 from nitro_attest._core.verification import read_unverified, verify
+
+__version__ = "0.1.0"  # as in pyproject.toml; a test holds the two equal
 
 __all__ = [
     "AWS_NITRO_ROOT_G1",
@@ -99,6 +103,7 @@ __all__ = [
     "UnverifiedDocument",
     "VerificationError",
     "Waiver",
+    "meaning_of",
     "read_unverified",
     "signature_backend",
     "use_signature_backend",

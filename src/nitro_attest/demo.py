@@ -1,7 +1,7 @@
-"""Show the main job on genuine documents: what is accepted, what is refused, and why (`python -m nitro_attest.demo`).
+"""Verify two captured documents that ship with the package, and show what is rejected and why.
 
-Two documents that ship inside the package come in, a short table is printed. Never: the network, or
-a verdict that is written down instead of computed.
+Run it as `python -m nitro_attest.demo`. Every verdict is computed, and nothing comes from the
+network.
 """
 
 import sys
@@ -18,6 +18,7 @@ from nitro_attest import (
     Policy,
     Sha384,
     TimestampOnly,
+    TrustAnchor,
     VerificationError,
     read_unverified,
     verify,
@@ -29,7 +30,10 @@ PRODUCTION_TIME: Final = datetime(2026, 1, 3, 20, 41, 8, tzinfo=UTC)
 ACCEPTED: Final = "accepted"
 DEBUG: Final = "enclave-2024-11-14-debug.cbor"
 DEBUG_TIME: Final = datetime(2024, 11, 14, 23, 46, 30, tzinfo=UTC)
-IMAGE: Final = "4b8d4cf2a99e05ce1b5bddaf9d21cb446eb0e606c5bebd1ebf02b473a22165f7b68b0bb0d1ac5a90f0311e493522cfab"
+IMAGE: Final = (
+    "4b8d4cf2a99e05ce1b5bddaf9d21cb446eb0e606c5bebd1e"
+    "bf02b473a22165f7b68b0bb0d1ac5a90f0311e493522cfab"
+)
 
 MEASUREMENTS: Final = EnclaveMeasurements(
     label="production enclave of 2026-01-03",
@@ -56,23 +60,24 @@ POLICY: Final = Policy(
 
 def main() -> int:
     """Print the demonstration; return 0 if every verdict is the one announced, 1 otherwise."""
-    genuine, debug = (
+    captured, debug = (
         files("nitro_attest").joinpath("samples", name).read_bytes() for name in (PRODUCTION, DEBUG)
     )
-    module = read_unverified(genuine).module_id
-    print(f"A document of a production enclave, captured from AWS hardware: {len(genuine)} bytes.")
+    module = read_unverified(captured).module_id
+    print(f"A document of a production enclave, captured from AWS hardware: {len(captured)} bytes.")
     print(f"Module:  {module}")
-    print("Policy:  PCR0, 1, 2, 3 and 8 pinned, four other checks left out with a reason.\n")
-    flipped = genuine[:-1] + bytes([genuine[-1] ^ 1])
+    print("Policy:  PCR0, 1, 2, 3 and 8 pinned, four skipped, each with a reason.")
+    print(f"Root:    {_root(POLICY.trust_anchor)}\n")
+    flipped = captured[:-1] + bytes([captured[-1] ^ 1])
     one_digit = replace(MEASUREMENTS, pcr0_image=Sha384.fromhex("5" + IMAGE[1:]))
     today = datetime.now(UTC)
     as_announced = [
-        _show("at its own time", ACCEPTED, genuine, POLICY, PRODUCTION_TIME),
-        _show(f"today, {today:%Y-%m-%d}", "chain.expired", genuine, POLICY, today),
+        _show("at its own time", ACCEPTED, captured, POLICY, PRODUCTION_TIME),
+        _show(f"today, {today:%Y-%m-%d}", "chain.expired", captured, POLICY, today),
         _show(
             "one digit of PCR0 changed in the policy",
             "policy.pcr_mismatch",
-            genuine,
+            captured,
             replace(POLICY, measurements=(one_digit,)),
             PRODUCTION_TIME,
         ),
@@ -84,7 +89,7 @@ def main() -> int:
             PRODUCTION_TIME,
         ),
         _show(
-            "a genuine document of a debug enclave",
+            "a captured document of a debug enclave",
             "policy.debug_enclave",
             debug,
             POLICY,
@@ -101,7 +106,7 @@ def main() -> int:
 
 
 def _nonce_round_trip() -> list[bool]:
-    """Show a service's own exchange, with a fake Nitro in the place of the hardware."""
+    """Show a service's own exchange, with a fake Nitro instead of the hardware."""
     fake = FakeNitro()
     nonce = b"issued by the relying party"[:27] + b"\x00" * 5
     key = b"public key made inside the enclave"
@@ -113,7 +118,8 @@ def _nonce_round_trip() -> list[bool]:
         trust_anchor=fake.trust_anchor,
     )
     doc = fake.enclave_document(nonce=nonce, public_key=key)
-    print("\nA nonce there and back, with a fake Nitro under a root of its own:\n")
+    print("\nA request with a nonce, answered by a fake Nitro:")
+    print(f"Root:    {_root(fake.trust_anchor)}\n")
     return [
         _show("the nonce that was issued", ACCEPTED, doc, policy, fake.now, nonce),
         _show(
@@ -135,18 +141,22 @@ def _nonce_round_trip() -> list[bool]:
     ]
 
 
-def _show(
+def _root(anchor: TrustAnchor) -> str:
+    return f"{anchor.name}, {'a root of AWS' if anchor.is_root_of_aws else 'NOT A ROOT OF AWS'}"
+
+
+def _show(  # noqa: PLR0913, PLR0917 - one call is one line of the demonstration
     what: str, expected: str, doc: bytes, policy: Policy, now: datetime, nonce: bytes | None = None
 ) -> bool:
-    """Print one line, and say whether the verdict is the expected one."""
+    """Print one line, and return whether the verdict is the expected one."""
     try:
         result = verify(doc, policy, nonce=nonce, now=now)
-    except VerificationError as refusal:
-        outcome = str(refusal.reason)
-        print(f"  {what:<42}REFUSED   {outcome}")
+    except VerificationError as rejection:
+        outcome = str(rejection.reason)
+        print(f"  {what:<42}REJECTED  {outcome}")
     else:
         outcome = ACCEPTED
-        print(f"  {what:<42}ACCEPTED  checks left out: {len(result.not_checked)}")
+        print(f"  {what:<42}ACCEPTED  skipped checks: {len(result.not_checked)}")
     return outcome == expected
 
 

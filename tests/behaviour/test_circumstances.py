@@ -1,10 +1,13 @@
-"""A verdict and its reasons depend on the document, the policy and the call: never on what was verified before, or by what.
+"""A verdict depends on the document, the policy and the call, never on what was verified before.
 
-Every case is decided with an empty memo, with one that knows whatever of it can be known, with one
-that holds nothing, and by each implementation of P-384; the answers must be equal in everything.
+Every case is decided with an empty cache, with one that knows whatever of it can be known, with one
+that holds nothing, by each implementation of P-384, by many threads and after a fork; the answers
+must be equal in everything.
 """
 
+import multiprocessing
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -19,14 +22,11 @@ from nitro_attest import (
     Present,
     SignatureBackend,
     VerificationError,
-    read_unverified,
     use_signature_backend,
     verify,
 )
-from nitro_attest._core import chain as _chain
-from nitro_attest._core import es384
-from nitro_attest._core.chain import MAX_KNOWN_HOSTS, KnownHost
-from nitro_attest._core.memo import Memo
+from nitro_attest._core import es384, verification
+from nitro_attest._core.chain import ChainCache
 from support import certificates as forge
 from support import vectors as kit_reader
 from support.captured import ARCHIVED, GENUINE, WAIVED, Genuine, policy_for
@@ -97,7 +97,7 @@ EDITS: dict[str, Edit] = {
 
 
 def _forged_cases() -> Iterator[Case]:
-    """Put one fault, or one in the leaf and one above it, into a chain whose other certificates are known to be good."""
+    """Put one fault, or a second one in the leaf, into a chain that is otherwise known."""
     for place in range(5):
         for name, edit in EDITS.items():
             for leaf_name in ("as it is", "forged", "expired", "a CA"):
@@ -114,7 +114,7 @@ def _forged_cases() -> Iterator[Case]:
 
 
 def _kit_cases() -> Iterator[tuple[Case, str]]:
-    """Go through the vectors of the kit, each with the verdict it expects."""
+    """Go through the test vectors, each with the verdict it expects."""
     for path in kit_reader.paths():
         vector = kit_reader.read_vector(path)
         yield Case(vector.id, vector.doc, vector.policy, vector.now, vector.nonce), vector.expect
@@ -132,7 +132,6 @@ KNOWN = [
     FORGED[0],
     *(case for case, expect in KIT if expect == kit_reader.ACCEPT),
 ]
-BUNDLES = {read_unverified(case.doc).cabundle for case in KNOWN}
 Answer = AttestationResult | tuple[type[VerificationError], tuple[Failure, ...]]
 
 
@@ -143,10 +142,9 @@ def _decide(case: Case) -> Answer:
         return type(refusal), refusal.failures
 
 
-def _remember(monkeypatch: pytest.MonkeyPatch, hosts: int) -> Memo[tuple[bytes, ...], KnownHost]:
-    memo: Memo[tuple[bytes, ...], KnownHost] = Memo(hosts)
-    monkeypatch.setattr(_chain, "_KNOWN_HOSTS", memo)
-    return memo
+def _use(monkeypatch: pytest.MonkeyPatch, cache: ChainCache) -> ChainCache:
+    monkeypatch.setattr(verification, "DEFAULT_CACHE", cache)
+    return cache
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +155,7 @@ def answers() -> dict[str, Answer]:
         use_signature_backend(SignatureBackend.CRYPTOGRAPHY)
         found: dict[str, Answer] = {}
         for case in CASES:
-            _remember(monkeypatch, MAX_KNOWN_HOSTS)
+            _use(monkeypatch, ChainCache())
             found[case.name] = _decide(case)
         return found
 
@@ -186,20 +184,16 @@ def test_the_cases_are_worth_comparing(answers: dict[str, Answer]) -> None:
 def test_with_nothing_remembered(
     answers: dict[str, Answer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A memo of size zero holds nothing, and no answer is another one."""
-    memo = _remember(monkeypatch, 0)
+    """A cache of size zero holds nothing, and changes no answer."""
+    _use(monkeypatch, ChainCache(certificates=0))
     assert not _differences(answers)
-    assert not len(memo)
 
 
 def test_with_all_that_is_good_known(
     answers: dict[str, Answer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every good chain is known beforehand; every case is decided twice."""
-    memo = _remember(monkeypatch, MAX_KNOWN_HOSTS)
-    for case in KNOWN:
-        assert isinstance(_decide(case), AttestationResult)
-    assert len(memo) == len(BUNDLES)
+    _know(monkeypatch, ChainCache())
     assert not _differences(answers)
     assert not _differences(answers)
 
@@ -207,12 +201,33 @@ def test_with_all_that_is_good_known(
 def test_with_the_hosts_known_and_no_leaf(
     answers: dict[str, Answer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The leaf's own path begins at the host's certificate, and ends in the same answers."""
-    memo = _remember(monkeypatch, MAX_KNOWN_HOSTS)
-    for case in KNOWN:
-        _decide(case)
-    for bundle in BUNDLES:
-        host = memo.recall(bundle)
-        assert host is not None
-        memo.remember(bundle, host._replace(leaves=Memo(0)))
+    """Only the leaf is checked anew, and ends in the same answers."""
+    _know(monkeypatch, ChainCache(leaves=0))
     assert not _differences(answers)
+
+
+def test_with_many_threads(answers: dict[str, Answer], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight threads share one small cache, so that entries come and go."""
+    _use(monkeypatch, ChainCache(certificates=2, leaves=1))
+    cases = CASES[::4]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(_decide, cases))
+    assert found == [answers[case.name] for case in cases]
+
+
+def test_after_a_fork(answers: dict[str, Answer], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child decides as its parent does, with what the parent has proven."""
+    _know(monkeypatch, ChainCache())
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        differing = pool.apply(_count_differences, (answers,))
+    assert differing == 0
+
+
+def _know(monkeypatch: pytest.MonkeyPatch, cache: ChainCache) -> None:
+    _use(monkeypatch, cache)
+    for case in KNOWN:
+        assert isinstance(_decide(case), AttestationResult)
+
+
+def _count_differences(answers: dict[str, Answer]) -> int:
+    return sum(_decide(case) != answers[case.name] for case in CASES[::4])

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -93,10 +94,10 @@ def test_the_choice_of_the_application_holds(backend: SignatureBackend) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["cryptography", None, True])
-def test_only_a_named_backend_can_be_chosen(wrong: object) -> None:
+def test_only_a_named_backend_can_be_chosen(wrong: Any) -> None:
     """Text is not enough: a misspelt name would be found too late."""
     with pytest.raises(PolicyError) as caught:
-        use_signature_backend(wrong)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # what is tested
+        use_signature_backend(wrong)
     assert caught.value.field == "signature_backend"
 
 
@@ -194,7 +195,7 @@ def _spki(scalar: int) -> bytes:
 @pytest.mark.parametrize("nonce", [1, 2, 3, P384_ORDER - 1], ids=["1", "2", "3", "n - 1"])
 @pytest.mark.usefixtures("backend")
 def test_extreme_values_that_are_good(nonce: int, s: int) -> None:
-    """The key that makes s, and the nonce, as small or as large as they can be: s * nonce = e + r * d."""
+    """The key that makes s and the nonce as small or large as they can be: s * k = e + r * d."""
     r = _abscissa(nonce) % P384_ORDER
     key = _spki((s * nonce - DIGEST) * _inverse(r))
     assert is_good_signature(key, _raw(r, s), MESSAGE)
@@ -204,7 +205,7 @@ def test_extreme_values_that_are_good(nonce: int, s: int) -> None:
 @pytest.mark.parametrize("nonce", [1, 5, P384_ORDER - 1])
 @pytest.mark.usefixtures("backend")
 def test_the_sum_of_two_equal_points_is_good(nonce: int) -> None:
-    """The key that makes both products of the check the same point, which addition formulas handle apart: r * d = e."""
+    """The key that makes both products of the check the same point, a special case: r * d = e."""
     r = _abscissa(nonce) % P384_ORDER
     s = 2 * DIGEST * _inverse(nonce) % P384_ORDER
     assert is_good_signature(_spki(DIGEST * _inverse(r)), _raw(r, s), MESSAGE)

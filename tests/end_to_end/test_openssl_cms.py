@@ -1,5 +1,6 @@
 """OpenSSL's own `openssl cms -decrypt` opens what encrypt and seal write."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -12,6 +13,10 @@ from nitro_attest.recipient import decrypt, encrypt, open_sealed, seal
 from support import cms
 
 OPENSSL = shutil.which("openssl") or "openssl"
+pytestmark = pytest.mark.skipif(
+    shutil.which("openssl") is None and os.environ.get("CI") != "true",
+    reason="the system has no openssl",
+)
 BITS = (2048, 3072, 4096)
 SIZES = (0, 1, 15, 16, 17, 31, 32, 33, 1000, 4096)
 ALL_SIZES = range(4097)
@@ -68,9 +73,9 @@ def test_openssl_opens_an_envelope_of_every_size(
         assert openssl_opens(make(plaintext, public_key), key_files[bits]) == plaintext
 
 
-def test_openssl_opens_every_captured_answer_as_the_library_does(tmp_path: Path) -> None:
-    """So the published keys and plaintexts are what they are said to be."""
-    for answer in cms.captured():
+def test_openssl_opens_fixed_envelopes_as_the_library_does(tmp_path: Path) -> None:
+    """So they are what they are said to be."""
+    for answer in cms.samples():
         file = tmp_path / f"{answer.name}.pem"
         file.write_bytes(
             answer.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -19,7 +19,10 @@ from typing import Any, Final
 
 TESTS: Final = Path(__file__).parent.parent
 BUILD: Final = TESTS.parent / "build" / "fuzz"
-TARGETS: Final = ("envelope", "chain", "payload", "policy_file", "recipient", "nsm")
+TARGETS: Final = (
+    *("envelope", "chain", "walk", "payload", "policy_file"),
+    *("recipient", "nsm"),
+)
 SLOWEST_SECONDS: Final = 10  # an input that takes longer is a crash
 MAX_MEMORY_MIB: Final = 2048
 

@@ -52,7 +52,7 @@ def _policy_file() -> Any:
 
 
 def seeds() -> list[bytes]:
-    """Begin with the policies of the kit, written in both forms."""
+    """Begin with the policies of the test vectors, written in both forms."""
     module = _policy_file()
     policies = {kit_reader.read_vector(path).policy for path in kit_reader.paths()}
     return [

@@ -26,7 +26,7 @@ from support import cms
 MAX_BYTES: Final = 4096
 _KEY: Final = cms.fixed_key()
 _SECRET: Final = b"correct horse battery staple"
-_ENCRYPTED_KEY: Final = cms.read_as_aws_c_client(cms.captured()[0].envelope)[0]
+_ENCRYPTED_KEY: Final = cms.read_as_aws_c_client(cms.samples()[0].envelope)[0]
 _DATA_KEY: Final = _KEY.decrypt(_ENCRYPTED_KEY, cms.OAEP)
 _MAX_TEXT: Final = 300
 
@@ -68,14 +68,14 @@ def seeds() -> list[bytes]:
         return made.envelope(_SECRET, _KEY)
 
     return [
-        *(answer.envelope for answer in cms.captured()),
+        *(answer.envelope for answer in cms.samples()),
         *(
             form(inner, primitive=primitive, sizes=sizes)
             for inner in (cms.definite, cms.indefinite)
             for primitive, sizes in ((True, None), (False, None), (False, (7, 9, 16)))
         ),
         _sealed(),
-        *(cms.public_key_of(answer.key) for answer in cms.captured()),
+        *(cms.public_key_of(answer.key) for answer in cms.samples()),
     ]
 
 

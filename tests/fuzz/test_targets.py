@@ -10,7 +10,10 @@ import pytest
 
 from fuzz.invariant import InvariantError, require
 
-TARGETS: Final = ("envelope", "chain", "payload", "policy_file", "recipient", "nsm")
+TARGETS: Final = (
+    *("envelope", "chain", "walk", "payload", "policy_file"),
+    *("recipient", "nsm"),
+)
 FOUND: Final = sorted(
     path for path in (Path(__file__).parent / "found").glob("*/*") if path.is_file()
 )

@@ -1,7 +1,7 @@
-"""What an operator reads in a log is written down: every refusal of the kit, every waiver, and every mistake in a policy.
+"""Every message is written down: rejections of the test vectors, waivers, mistakes in a policy.
 
-Programs decide by class and reason; people read these words, so a change of one should be seen in a
-review. `make texts` writes texts.json anew.
+Programs decide by class and reason. People read the messages, so a review should see each change.
+`make generate` writes messages.json.
 """
 
 import json
@@ -17,12 +17,12 @@ TEXTS = Path(__file__).parent / "messages.json"
 
 
 def words_of_vector(name: str) -> list[str]:
-    """Return what is said about one vector of the kit: its failures, or its waivers and the set it matched."""
+    """Return the messages of one vector: its failures, or its waivers and the set that matched."""
     vector = kit_reader.read_vector(kit_reader.KIT / f"{name}.json")
     try:
         result = verify(vector.doc, vector.policy, nonce=vector.nonce, now=vector.now)
-    except VerificationError as refusal:
-        return [str(failure) for failure in refusal.failures]
+    except VerificationError as error:
+        return [str(failure) for failure in error.failures]
     until = f"valid until {result.valid_until.isoformat()}"
     return [
         *(f"{waiver.subject}: {waiver.because}" for waiver in result.not_checked),
@@ -56,7 +56,7 @@ WRITTEN: dict[str, dict[str, list[str]]] = (
 
 @pytest.mark.parametrize("name", WRITTEN["vectors"])
 def test_what_is_said_of_a_document(name: str) -> None:
-    """The failures of a refusal, the waivers of an acceptance."""
+    """The failures of a rejection, or the waivers of a result."""
     assert words_of_vector(name) == WRITTEN["vectors"][name]
 
 

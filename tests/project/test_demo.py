@@ -9,11 +9,11 @@ from nitro_attest import NotChecked, Sha384, demo
 
 
 def test_the_demonstration_shows_every_verdict(capsys: pytest.CaptureFixture[str]) -> None:
-    """Two acceptances, and a refusal for each thing that must not pass; within 80 columns."""
+    """Two acceptances, and a rejection for each thing that must not pass; within 80 columns."""
     assert demo.main() == 0
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
-    assert [line.split()[-1] for line in lines if "REFUSED" in line] == [
+    assert [line.split()[-1] for line in lines if "REJECTED" in line] == [
         "chain.expired",
         "policy.pcr_mismatch",
         "signature.invalid",

@@ -263,7 +263,7 @@ def calls(draw: st.DrawFn, kind: str) -> Call:
     nonce = draw(st.sampled_from((NONCE, NONCE, None)))
     try:
         policy = Policy(
-            measurements=tuple(draw(st.lists(_sets(kind), min_size=1, max_size=3))),
+            measurements=draw(_sets(kind)),
             freshness=FreshNonce(max_age=MAX_AGE, max_clock_skew=_SKEW)
             if nonce
             else TimestampOnly(because="drawn", max_age=MAX_AGE, max_clock_skew=_SKEW),
@@ -277,7 +277,7 @@ def calls(draw: st.DrawFn, kind: str) -> Call:
     return Call(policy, nonce, NOW)
 
 
-def _sets(kind: str) -> st.SearchStrategy[Measurements]:
+def _sets(kind: str) -> st.SearchStrategy[tuple[Measurements, ...]]:
     rule = st.sampled_from([_WHY, *(Sha384(value) for value in (*_VALUES[:1] * 5, *_VALUES))])
     others = st.dictionaries(
         st.sampled_from((5, 16, 31)),
@@ -289,10 +289,17 @@ def _sets(kind: str) -> st.SearchStrategy[Measurements]:
         sets = st.builds(
             _build_enclave, st.fixed_dictionaries(dict.fromkeys(_ENCLAVE_PCRS, rule)), others_of_set
         )
-        return st.one_of(sets, sets, st.just(AnyEnclave("drawn")), st.just(DebugEnclave("drawn")))
+        several = st.lists(sets, min_size=1, max_size=3).map(tuple)
+        return st.one_of(
+            several,
+            several,
+            st.just((AnyEnclave("drawn"),)),
+            st.just((DebugEnclave("drawn"),)),
+        )
     pinned = st.fixed_dictionaries(dict.fromkeys(_NITRO_TPM_PCRS, rule))
+    sets = st.builds(_build_nitro_tpm, pinned, others_of_set)
     return st.one_of(
-        st.builds(_build_nitro_tpm, pinned, others_of_set), st.just(AnyNitroTpm("drawn"))
+        st.lists(sets, min_size=1, max_size=3).map(tuple), st.just((AnyNitroTpm("drawn"),))
     )
 
 

@@ -261,7 +261,7 @@ def _against_set(pcrs: dict[int, bytes], measured: Measurements) -> list[Reason]
 def _field(rule: object, value: bytes | None, reason: Reason) -> list[Reason]:
     good: dict[type, bool] = {
         NotChecked: True,
-        Present: value is not None,
+        Present: value is not None and len(value) > 0,
         Absent: value is None,
         Equals: isinstance(rule, Equals) and value == rule.value,
     }
@@ -270,7 +270,9 @@ def _field(rule: object, value: bytes | None, reason: Reason) -> list[Reason]:
 
 def _policy(draft: Draft, call: Call) -> list[Reason]:
     by_set = [_against_set(draft.pcrs, measured) for measured in call.policy.measurements]
-    reasons = [] if [] in by_set else [reason for missed in by_set for reason in missed]
+    reasons = min(by_set, key=len)  # of the nearest set; debug mode counts against each alike
+    if reasons and len(by_set) > 1:
+        reasons = [*reasons, Reason.POLICY_PCR_MISMATCH]  # the other sets, counted
     reasons += _field(
         call.policy.public_key, draft.fields.get("public_key"), Reason.POLICY_PUBLIC_KEY
     )

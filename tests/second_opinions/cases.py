@@ -1,4 +1,4 @@
-"""Gather the cases that the peers are asked about: genuine documents, the kit, and generated ones.
+"""Gather the cases that the peers are asked about: captured documents, test vectors, and generated ones.
 
 Generated are documents of the fake in every form, and chains in which one certificate has another
 extension, time, serial number or version, signed again by the right key: each entry of the
@@ -54,7 +54,7 @@ def genuine() -> Iterator[Case]:
 
 
 def kit() -> Iterator[Case]:
-    """Return the vectors of the kit."""
+    """Return the test vectors."""
     for vector in map(kit_reader.read_vector, kit_reader.paths()):
         yield Case(f"kit/{vector.id}", vector.doc, vector.policy, vector.nonce, vector.now)
 

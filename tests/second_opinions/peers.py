@@ -1,6 +1,6 @@
 """Ask others for their verdict: pycose for the signature, pyhanko-certvalidator and the system's openssl for the chain.
 
-A document's parts come in, a verdict goes out. Documents are taken apart with plain cbor2, never
+Each function takes the parts of a document and returns a verdict. Documents are taken apart with plain cbor2, never
 with the library under test.
 """
 
@@ -77,7 +77,7 @@ def pyhanko_accepts(
     """Ask pyhanko-certvalidator whether the leaf chains to the root at a time.
 
     It is given the path itself, since its own search tells certificates apart by issuer and serial
-    number alone, and the kit has a root and an authority with the same ones.
+    number alone, and the test vectors have a root and a CA certificate with the same ones.
     """
     try:
         context = _certvalidator.ValidationContext(

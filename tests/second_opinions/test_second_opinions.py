@@ -1,7 +1,7 @@
 """No peer disagrees unnoticed: what we accept they accept, and where they accept more, we say why.
 
-pycose is asked about the envelope and the signature, pyhanko-certvalidator and `openssl verify`
-about the chain. Fields, freshness and policy are nobody's business but ours. Our own answer is
+pycose is asked about the envelope and the signature; the path validation of `cryptography`,
+pyhanko-certvalidator and `openssl verify` about the chain. Fields, freshness and policy are nobody's business but ours. Our own answer is
 asked of both signature backends, and is one.
 """
 
@@ -17,12 +17,14 @@ import pytest
 from nitro_attest import SignatureBackend, use_signature_backend
 from nitro_attest._core import es384
 from second_opinions import cases, peers
+from support.oracle import cryptography_accepts
 
 DIVERGENCES: Final = Path(__file__).parent / "divergences.json"
 LEAST_CASES: Final = 1000
 LEAST_ACCEPTED: Final = 250
 PYCOSE: Final = "pycose"
 CHAIN_PEERS: Final[dict[str, Callable[..., bool]]] = {
+    "cryptography": cryptography_accepts,
     "pyhanko-certvalidator": peers.pyhanko_accepts,
     "openssl verify": peers.openssl_accepts,
 }
@@ -35,7 +37,7 @@ pytestmark = [
 
 
 class Divergence(NamedTuple):
-    """Name a case that we and a peer judge otherwise, and our verdict."""
+    """A case in which a peer comes to another verdict, and our verdict."""
 
     peer: str
     ours: str
@@ -59,7 +61,7 @@ def _verdict(case: cases.Case, backend: SignatureBackend) -> str:
 
 @cache
 def inquire() -> Inquiry:
-    """Ask every peer about every case it can judge."""
+    """Ask every peer about every case that it can read."""
     asked, accepted, found = 0, 0, set[Divergence]()
     for case in (*cases.genuine(), *cases.kit(), *cases.generated()):
         parts = peers.take_apart(case.doc)

@@ -99,5 +99,9 @@ def _load(entry: dict[str, Any]) -> Genuine:
 INDEX: list[dict[str, Any]] = json.loads((FOLDER / "index.json").read_text())
 GENUINE = [_load(entry) for entry in INDEX]
 PRODUCTION = next(g for g in GENUINE if g.name == "enclave-2026-01-03-production")
+CAPTURED_PCRS: list[tuple[str, dict[int, bytes]]] = [
+    (captured.kind, captured.payload["pcrs" if captured.kind == "enclave" else "nitrotpm_pcrs"])
+    for captured in GENUINE
+]
 DEBUG = next(g for g in GENUINE if g.debug)
 NITRO_TPM = next(g for g in GENUINE if g.kind == "nitrotpm")

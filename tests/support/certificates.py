@@ -60,6 +60,12 @@ def integer(value: int) -> bytes:
     return der(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
 
 
+def twin(signature: bytes) -> bytes:
+    """Return the other signature that is as good: (r, n - s)."""
+    r, s = decode_dss_signature(signature)
+    return der(SEQUENCE, integer(r), integer(ec.SECP384R1().group_order - s))
+
+
 def name(common_name: str, string: int = UTF8) -> bytes:
     """Encode a subject of one common name."""
     return der(

@@ -1,4 +1,4 @@
-"""Envelopes for tests: captured ones, every form of BER, changed ones, and two readers.
+"""Envelopes for tests: fixed ones, every form of BER, changed ones, and two readers.
 
 Nothing here uses the library's own reader or writer of BER.
 """
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 OAEP: Final = padding.OAEP(padding.MGF1(SHA256()), SHA256(), None)
-_FILE: Final = Path(__file__).parent.parent / "vectors" / "recipient" / "captured.json"
+_FILE: Final = Path(__file__).parent.parent / "vectors" / "recipient" / "envelopes.json"
 
 ENVELOPED_DATA: Final = bytes.fromhex("06092a864886f70d010703")
 DATA: Final = bytes.fromhex("06092a864886f70d010701")
@@ -32,8 +32,8 @@ OAEP_SHA_256: Final = bytes.fromhex(
 
 
 @dataclass(frozen=True)
-class Captured:
-    """One answer of KMS with its published key."""
+class Sample:
+    """One fixed envelope with its key, which protects nothing."""
 
     name: str
     envelope: bytes
@@ -42,10 +42,10 @@ class Captured:
 
 
 @cache
-def captured() -> tuple[Captured, ...]:
-    """Read the captured answers."""
+def samples() -> tuple[Sample, ...]:
+    """Read the fixed envelopes."""
     return tuple(
-        Captured(
+        Sample(
             name=entry["id"],
             envelope=base64.b64decode(entry["envelope"]),
             plaintext=bytes.fromhex(entry["plaintext"]),
@@ -71,7 +71,7 @@ def _key(p: int, q: int) -> rsa.RSAPrivateKey:
 
 def fixed_key() -> rsa.RSAPrivateKey:
     """Return a key of 2048 bits that is the same in every run."""
-    return captured()[0].key
+    return samples()[0].key
 
 
 @cache

@@ -17,11 +17,13 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, TypedDict, final
+from typing import Final, TypedDict, cast, final
 
 import psycopg
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 LOOPBACK: Final = "127.0.0.1"
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - only to look whether there is a folder in memory
@@ -110,8 +112,14 @@ class RedisServer:
             self._process = None
 
     def client(self) -> redis.Redis:
-        """Return a new client."""
-        return redis.Redis(host=LOOPBACK, port=self.port)
+        """Return a new client, which reports what fails at once."""
+        return redis.Redis(host=LOOPBACK, port=self.port, retry=Retry(NoBackoff(), 0))
+
+    def command(self, *words: str) -> object:
+        """Run one command as an operator does, and return its reply."""
+        with self.client() as client:
+            run = cast("Callable[..., object]", client.execute_command)  # pyright: ignore[reportUnknownMemberType] - the package leaves a part open
+            return run(*words)
 
     def _answers(self) -> bool:
         with suppress(OSError), socket.create_connection((LOOPBACK, self.port)) as connection:
@@ -124,7 +132,8 @@ class RedisServer:
 def redis_server(*arguments: str) -> Generator[RedisServer]:
     """Run a redis-server that saves nothing by itself, and stop it at the end."""
     with folder() as directory:
-        server = RedisServer(directory, "--save", "", *arguments)
+        at_once = ("--save", "", "--repl-diskless-sync-delay", "0")
+        server = RedisServer(directory, *at_once, *arguments)
         try:
             server.start()
             yield server

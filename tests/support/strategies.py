@@ -59,8 +59,16 @@ def _others(*named: int) -> st.SearchStrategy[tuple[tuple[int, Sha384], ...]]:
 
 @st.composite
 def enclave_sets(draw: st.DrawFn) -> EnclaveMeasurements:
-    """Return a set that pins at least one of PCR0, PCR2 and PCR8."""
-    pinned = draw(st.sampled_from(("pcr0_image", "pcr2_application", "pcr8_signing_certificate")))
+    """Return a set that pins at least PCR0, PCR1 together with PCR2, or PCR8."""
+    pinned = draw(
+        st.sampled_from(
+            (
+                ("pcr0_image",),
+                ("pcr1_kernel", "pcr2_application"),
+                ("pcr8_signing_certificate",),
+            )
+        )
+    )
     rules: dict[str, Sha384 | NotChecked] = {
         "pcr0_image": draw(nonzero_digests | waivers),
         "pcr1_kernel": draw(nonzero_digests | waivers),
@@ -69,7 +77,7 @@ def enclave_sets(draw: st.DrawFn) -> EnclaveMeasurements:
         "pcr4_instance_id": draw(digests | waivers),
         "pcr8_signing_certificate": draw(digests | waivers),
     }
-    rules[pinned] = draw(nonzero_digests)
+    rules |= {name: draw(nonzero_digests) for name in pinned}
     return EnclaveMeasurements(
         label=draw(texts), other_pcrs=draw(_others(0, 1, 2, 3, 4, 8)), **rules
     )
@@ -101,17 +109,17 @@ field_rules: st.SearchStrategy[FieldRule] = (
     | waivers
 )
 positive = st.timedeltas(min_value=timedelta(microseconds=1), max_value=timedelta.max)
-not_negative = st.timedeltas(min_value=timedelta(), max_value=timedelta.max)
+skews = st.timedeltas(min_value=timedelta(), max_value=timedelta(minutes=5))
 freshness_rules: st.SearchStrategy[Freshness] = st.builds(
-    FreshNonce, max_age=positive, max_clock_skew=not_negative
-) | st.builds(TimestampOnly, because=texts, max_age=positive, max_clock_skew=not_negative)
+    FreshNonce, max_age=positive, max_clock_skew=skews
+) | st.builds(TimestampOnly, because=texts, max_age=positive, max_clock_skew=skews)
 
 
-def policies_of(sets: st.SearchStrategy[Measurements]) -> st.SearchStrategy[Policy]:
-    """Return policies whose sets are drawn from `sets`, all of one kind."""
+def policies_of(sets: st.SearchStrategy[Measurements], most: int = 3) -> st.SearchStrategy[Policy]:
+    """Return policies with up to `most` sets drawn from `sets`, all of one kind."""
     return st.builds(
         Policy,
-        measurements=st.lists(sets, min_size=1, max_size=3).map(tuple),
+        measurements=st.lists(sets, min_size=1, max_size=most).map(tuple),
         freshness=freshness_rules,
         public_key=field_rules,
         user_data=field_rules,
@@ -120,6 +128,8 @@ def policies_of(sets: st.SearchStrategy[Measurements]) -> st.SearchStrategy[Poli
     )
 
 
-policies: st.SearchStrategy[Policy] = policies_of(any_enclave_sets) | policies_of(
-    any_nitro_tpm_sets
+policies: st.SearchStrategy[Policy] = st.one_of(
+    policies_of(enclave_sets()),
+    policies_of(nitro_tpm_sets()),
+    policies_of(any_enclave_sets | any_nitro_tpm_sets, most=1),
 )

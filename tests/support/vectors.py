@@ -58,7 +58,7 @@ Json = Mapping[str, object]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vector:
-    """Hold one vector of the kit."""
+    """One test vector."""
 
     id: str
     description: str
@@ -74,12 +74,12 @@ class Vector:
 
 @cache
 def paths() -> tuple[Path, ...]:
-    """Return the files of the kit, sorted by name."""
+    """Return the files of the test vectors, sorted by name."""
     return tuple(sorted(KIT.rglob("*.json")))
 
 
 def vector_id(path: Path) -> str:
-    """Return the identifier that belongs to a file: its place in the kit."""
+    """Return the identifier that belongs to a file: its place in the folder."""
     return path.relative_to(KIT).with_suffix("").as_posix()
 
 
@@ -93,8 +93,8 @@ def read_vector(path: Path) -> Vector:
     """Read one vector.
 
     Raises:
-        ValueError: A key is unknown or missing, or a value has another form than the kit's README
-            gives it.
+        ValueError: A key is unknown or missing, or a value has another form than the README of the
+            vectors gives it.
 
     """
     parts = _exactly(

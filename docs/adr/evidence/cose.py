@@ -1,4 +1,4 @@
-"""Print what pycose says to envelopes signed by a fake Nitro, beside what `verify` says, and what a check costs in each."""
+"""Print what pycose and `verify` make of envelopes that a fake Nitro signed, and what a check costs."""
 
 import time
 import warnings
@@ -72,21 +72,21 @@ def pycose_object(doc: bytes) -> Sign1Message:
 
 
 def theirs(read: Callable[[bytes], Sign1Message], doc: bytes) -> str:
-    """Say what pycose makes of a document."""
+    """Return what pycose makes of a document."""
     try:
         message = read(doc)
         message.key = COSE_KEY
-        return "accepted" if message.verify_signature() else "refused"
+        return "accepted" if message.verify_signature() else "rejected"
     except (TypeError, AttributeError) as exc:
         return type(exc).__name__
 
 
 def ours(doc: bytes) -> str:
-    """Say what `verify` makes of a document."""
+    """Return what `verify` makes of a document."""
     try:
         verify(doc, POLICY, now=FAKE.now)
-    except VerificationError as refusal:
-        return refusal.reason
+    except VerificationError as error:
+        return error.reason
     return "accepted"
 
 
@@ -111,7 +111,7 @@ def main() -> None:
         ("as AWS writes it, CoseMessage.decode", pycose_decode, DOC),
         ("the same with tag 18, CoseMessage.decode", pycose_decode, b"\xd2" + DOC),
         ("as AWS writes it, Sign1Message.from_cose_obj", pycose_object, DOC),
-        ("bytes behind it", pycose_object, DOC + b"\x00\x01"),
+        ("trailing bytes", pycose_object, DOC + b"\x00\x01"),
         ("five items", pycose_object, cbor2.dumps([HEADER, {}, PAYLOAD, SIGNATURE, b"more"])),
         ("algorithm in the unprotected header only", pycose_object, envelope(b"", {1: -35})),
         (

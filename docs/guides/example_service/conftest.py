@@ -1,4 +1,4 @@
-"""Let the test import the service beside it."""
+"""Let the tests import the service in this folder."""
 
 import sys
 from pathlib import Path

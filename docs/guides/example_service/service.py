@@ -2,10 +2,6 @@
 
 import secrets
 
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_der_public_key
-
 from nitro_attest import (
     EnclaveMeasurements,
     FreshNonce,
@@ -17,6 +13,7 @@ from nitro_attest import (
     VerificationError,
     verify,
 )
+from nitro_attest.recipient import RecipientKeyError, encrypt
 
 BUILD = EnclaveMeasurements(
     label="payments 1.4.2",
@@ -31,18 +28,17 @@ NO_DATA = NotChecked("the enclave sends none")
 POLICY = Policy(
     measurements=(BUILD,), freshness=FreshNonce(), public_key=Present(), user_data=NO_DATA
 )
-OAEP = padding.OAEP(padding.MGF1(SHA256()), SHA256(), None)
 
 
 class PasswordService:
     """Issue a nonce, then answer the document that carries it."""
 
     def __init__(self, policy: Policy, password: bytes) -> None:
-        """Hold what the service decides by, and what it guards."""
+        """Take the policy, and the password that it protects."""
         self._policy, self._password, self._issued = policy, password, set[bytes]()
 
     def challenge(self) -> bytes:
-        """Issue a nonce."""
+        """Issue a nonce; with more than one process, use a store of nitro_attest.nonces."""
         self._issued.add(nonce := secrets.token_bytes(32))
         return nonce
 
@@ -52,14 +48,9 @@ class PasswordService:
             return 403, b"unknown nonce"
         self._issued.discard(nonce)  # a nonce is good for one try
         try:
-            claims = verify(doc, self._policy, nonce=nonce).claims
-        except MalformedDocumentError as refusal:
-            return 400, refusal.reason.encode()
-        except VerificationError as refusal:
-            return 403, refusal.reason.encode()
-        key = load_der_public_key(
-            claims.public_key or b""
-        )  # the attested key: no other can be trusted
-        if not isinstance(key, rsa.RSAPublicKey):
-            return 403, b"not an RSA key"
-        return 200, key.encrypt(self._password, OAEP)
+            key = verify(doc, self._policy, nonce=nonce).require_public_key()
+            return 200, encrypt(self._password, key)  # to the attested key, and to no other
+        except MalformedDocumentError as error:
+            return 400, error.reason.encode()
+        except (VerificationError, RecipientKeyError) as error:
+            return 403, error.reason.encode()

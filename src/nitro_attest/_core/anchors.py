@@ -1,7 +1,7 @@
-"""Hold the pinned roots of the AWS Nitro Attestation PKI, one for each AWS partition.
+"""Trust anchors, and the pinned roots of the AWS Nitro Attestation PKI, one for each AWS partition.
 
-The bytes come from AWS (the PEM files that the Nitro Enclaves user guide and the GovCloud user
-guide link to). Never: a root from a document, a file, the environment or the network.
+The bytes are those of the PEM files that the Nitro Enclaves user guide and the GovCloud user guide
+link to. No root ever comes from a document, a file, the environment or the network.
 """
 
 import hashlib
@@ -9,25 +9,33 @@ from base64 import b64decode
 from dataclasses import dataclass
 from typing import Final, final
 
-from nitro_attest._core.certificate import Role, read_certificate
+from nitro_attest._core.certificate import read_certificate
 from nitro_attest._core.errors import PolicyError, VerificationError
+from nitro_attest._core.profile import Role, check_profile
 
-__all__ = ["AWS_NITRO_ROOT_G1", "AWS_US_GOV_NITRO_ROOT_G1", "TrustAnchor"]
+# The names and the SHA-256 of AWS's roots. The first is published by AWS, the second computed from
+# the PEM that AWS publishes.
+_ROOTS_OF_AWS: Final = {
+    "aws.nitro-enclaves G1": "641a0321a3e244efe456463195d606317ed7cdcc3c1756e09893f3c68f79bb5b",
+    "aws-us-gov.nitro-enclaves G1": (
+        "20bcd30a3e168ea03789e1c45912bc123c4de3c977b8a6e1c125c7929d668b3b"
+    ),
+}
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TrustAnchor:
-    """Name one root certificate that a chain may begin with.
+    """A root certificate that a chain may begin with.
 
     `certificate` is its DER, `sha256` the SHA-256 of that DER in 64 lower-case hex digits, as the
-    partition's owner publishes it. Whoever holds the root's key decides which machines are
-    believed: make one of these yourself only for a partition whose root AWS has published and this
-    package does not carry, or for tests.
+    owner of the partition publishes it. Whoever has the root's key decides which machines are
+    trusted: make one of these yourself only for a partition whose root AWS has published and this
+    package does not have, or for tests.
 
     Raises:
-        PolicyError: The digest is not that of the certificate, or the certificate is no P-384
-            certificate authority.
+        PolicyError: The digest is not that of the certificate; the certificate is not a P-384 CA
+            certificate; the name is that of a root of AWS, and the certificate is another one.
 
     """
 
@@ -36,31 +44,38 @@ class TrustAnchor:
     sha256: str
 
     def __post_init__(self) -> None:
-        """Refuse an anchor whose bytes are not the ones that were meant."""
+        """Reject an anchor whose bytes are not the intended ones."""
         if type(self.name) is not str or not self.name.isprintable() or not self.name:
             raise PolicyError("TrustAnchor.name", "expected printable text that is not empty")
         if type(self.certificate) is not bytes:
             raise PolicyError(
                 "TrustAnchor.certificate", "expected the DER of one certificate as bytes"
             )
-        if self.sha256 != hashlib.sha256(self.certificate).hexdigest():
+        if self.sha256 != hashlib.sha256(self.certificate).hexdigest():  # V-13
             raise PolicyError(
                 "TrustAnchor.sha256",
                 "expected the SHA-256 of the certificate's DER in 64 lower-case hex digits",
             )
+        if self.sha256 != _ROOTS_OF_AWS.get(self.name, self.sha256):  # V-13
+            raise PolicyError("TrustAnchor.name", "this is the name of another root, one of AWS's")
         try:
-            read_certificate(self.certificate, Role.AUTHORITY, self.name)
+            check_profile(read_certificate(self.certificate, self.name), Role.CA, self.name)  # V-13
         except VerificationError as exc:
             raise PolicyError(
-                "TrustAnchor.certificate", f"expected a P-384 certificate authority ({exc.reason})"
+                "TrustAnchor.certificate", f"expected a P-384 CA certificate ({exc.reason})"
             ) from exc
 
+    @property
+    def is_root_of_aws(self) -> bool:
+        """Tell whether this is one of the roots of AWS above, whatever its name."""
+        return self.sha256 in _ROOTS_OF_AWS.values()
+
     def __repr__(self) -> str:
-        """Write the constructor call; a root this package carries is written as its name."""
-        for constant, anchor in _PINNED.items():
-            if self == anchor:
-                return constant
-        return f"TrustAnchor(name={self.name!r}, certificate={self.certificate!r}, sha256={self.sha256!r})"
+        """Write the constructor call; a root that this package has is written as its constant."""
+        if self in _CONSTANTS:
+            return _CONSTANTS[self]
+        parts = (f"{name}={getattr(self, name)!r}" for name in ("name", "certificate", "sha256"))
+        return f"TrustAnchor({', '.join(parts)})"
 
 
 AWS_NITRO_ROOT_G1: Final = TrustAnchor(
@@ -75,7 +90,7 @@ AWS_NITRO_ROOT_G1: Final = TrustAnchor(
         "A44fA0P5W2OpYow9OYCVRaEevL8uO1XYru5xtMPWrfMCMQCi85sWBbJwKKXdS6BptQFuZbT73o/gBh1qUxl/nNr12UO8Yfwr6wPL"
         "b+6NIwLz3/Y="
     ),
-    sha256="641a0321a3e244efe456463195d606317ed7cdcc3c1756e09893f3c68f79bb5b",  # published by AWS
+    sha256=_ROOTS_OF_AWS["aws.nitro-enclaves G1"],
 )
 """The root of the commercial partition, valid from 2019-10-28 to 2049-10-28."""
 
@@ -91,12 +106,11 @@ AWS_US_GOV_NITRO_ROOT_G1: Final = TrustAnchor(
         "bO9epcf5kMSdsHcyNJXs4bo07wvTIOwnxN41t5eESDyXtUei++RebAbI9Viap2gCMQC7PVZ6Kpg0+N9k+DDpksoJv7gx6YwCqKsm"
         "TfU/WigyQlpyJUrWapqk0afDA4lef14="
     ),
-    # computed from the PEM published by AWS
-    sha256="20bcd30a3e168ea03789e1c45912bc123c4de3c977b8a6e1c125c7929d668b3b",
+    sha256=_ROOTS_OF_AWS["aws-us-gov.nitro-enclaves G1"],
 )
 """The root of the AWS GovCloud (US) partition. Never trusted unless a policy names it."""
 
-_PINNED: Final = {
-    "AWS_NITRO_ROOT_G1": AWS_NITRO_ROOT_G1,
-    "AWS_US_GOV_NITRO_ROOT_G1": AWS_US_GOV_NITRO_ROOT_G1,
+_CONSTANTS: Final = {
+    AWS_NITRO_ROOT_G1: "AWS_NITRO_ROOT_G1",
+    AWS_US_GOV_NITRO_ROOT_G1: "AWS_US_GOV_NITRO_ROOT_G1",
 }

@@ -1,20 +1,19 @@
-"""Appraise an authenticated document against a policy (RFC 9334 section 8): one function for each field of `Policy`.
+"""Appraisal of an authentic document (RFC 9334 section 8): one function per field of the policy.
 
-A document, what the chain proved and the call's values come in, an `AttestationResult` goes out.
-Never: a rule that is skipped, a mismatch that hides another one, or an expected nonce in an error.
+Every check of a step is made, and all that differs is reported, with two exceptions that keep work
+and errors bounded: a stale document is not compared with the measurement sets, and of many sets
+only the nearest one is reported. The expected nonce is never part of an error.
 """
 
 import hmac
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, NamedTuple, assert_never, final
 
-from nitro_attest._core.anchors import TrustAnchor
-from nitro_attest._core.document import Claims, UnverifiedDocument
+from nitro_attest._core.document import Claims, Pcrs, UnverifiedDocument
 from nitro_attest._core.errors import Failure, Reason, rejected, rejection, shown
 from nitro_attest._core.measurements import (
     DEBUG_PCRS,
-    KIND_OF_SET,
     AnyEnclave,
     AnyNitroTpm,
     DebugEnclave,
@@ -23,7 +22,6 @@ from nitro_attest._core.measurements import (
     NitroTpmMeasurements,
     NotChecked,
     Sha384,
-    pcr_rules,
 )
 from nitro_attest._core.policy import (
     Absent,
@@ -33,71 +31,55 @@ from nitro_attest._core.policy import (
     Policy,
     Present,
     TimestampOnly,
+    skipped_checks,
 )
-from nitro_attest._core.result import SEAL, AttestationResult, Waiver
+from nitro_attest._core.result import SEAL, AttestationResult
+
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @final
 class Authenticated(NamedTuple):
-    """Hold a document whose chain and signature are good, under which anchor and until when, and the call's own values."""
+    """A document whose chain and signature are good, until when they are, and the call's values."""
 
     document: UnverifiedDocument
-    anchor: TrustAnchor
     valid_until: datetime
     replay_key: bytes
     nonce: bytes | None
     now: datetime
 
 
-@final
-class Finding(NamedTuple):
-    """Hold what one rule found: failures, or none and the checks it was told to leave out."""
-
-    failures: tuple[Failure, ...] = ()
-    waivers: tuple[Waiver, ...] = ()
-    matched: Measurements | None = None
-
-
-_NOTHING: Final = Finding()
-
-
 def screen(document: UnverifiedDocument, policy: Policy) -> None:
-    """Refuse what no signature could save: a document of the other kind, or with fields the policy does not allow.
+    """Reject what no signature could save: the other kind, or fields that the policy forbids.
 
     Raises:
         MalformedDocumentError: `document.kind`, `document.field_unknown`.
 
     """
-    wanted = KIND_OF_SET[type(policy.measurements[0])]
-    if document.kind is not wanted:
-        raise rejected(Reason.DOCUMENT_KIND, "document", wanted, document.kind)
-    finding = judge_unknown_fields(policy.unknown_fields, document)
-    if finding.failures:
-        raise rejection(*finding.failures)
+    required = policy.measurements[0].kind
+    if document.kind is not required:  # V-49
+        raise rejected(Reason.DOCUMENT_KIND, "document", required, document.kind)
+    if document.unknown_fields and not isinstance(policy.unknown_fields, NotChecked):  # V-50
+        # The names are the sender's text and are not repeated.
+        found = f"{len(document.unknown_fields)} unknown"
+        expected = "only fields that AWS lists"
+        raise rejected(Reason.DOCUMENT_FIELD_UNKNOWN, "payload", expected, found)
 
 
-def appraise(authenticated: Authenticated, policy: Policy) -> AttestationResult:
-    """Judge every field of the policy; report all failures of the first family that has any.
+def appraise(it: Authenticated, policy: Policy) -> AttestationResult:
+    """Compare the document with every field of the policy.
 
     Raises:
         StaleDocumentError: `freshness.*`.
         PolicyMismatchError: `policy.*`.
 
     """
-    failures: tuple[Failure, ...] = ()
-    waivers: tuple[Waiver, ...] = ()
-    sets: list[Measurements] = []
-    for judge in APPRAISAL.values():
-        finding = judge(policy, authenticated)
-        failures += finding.failures
-        waivers += finding.waivers
-        if finding.matched is not None:
-            sets.append(finding.matched)
-    for family in ("chain.", "document.", "freshness.", "policy.") if failures else ():
-        if first := [failure for failure in failures if failure.reason.startswith(family)]:
-            raise rejection(*first)
-    (matched,) = sets
-    document = authenticated.document
+    for step in APPRAISAL:
+        failures = [failure for check in step.values() for failure in check(policy, it)]
+        if failures:
+            raise rejection(*failures)
+    document = it.document
+    matched = _nearest_set(policy.measurements, document.pcrs)
     return AttestationResult(
         claims=Claims(
             kind=document.kind,
@@ -111,214 +93,164 @@ def appraise(authenticated: Authenticated, policy: Policy) -> AttestationResult:
             unknown_fields=document.unknown_fields,
         ),
         matched=matched,
-        not_checked=waivers,
-        appraised_at=authenticated.now,
-        valid_until=authenticated.valid_until,
-        remember_until=_remember_until(document.timestamp, policy.freshness),
-        replay_key=authenticated.replay_key,
+        not_checked=skipped_checks(policy, (matched,)),
+        trust_anchor=policy.trust_anchor,
+        appraised_at=it.now,
+        valid_until=it.valid_until,
+        remember_until=_remember_until(document.timestamp, policy),
+        replay_key=it.replay_key,
         seal=SEAL,
     )
 
 
-def _remember_until(timestamp: datetime, freshness: FreshNonce | TimestampOnly) -> datetime:
-    """Return when no clock within `max_clock_skew` of ours would accept the document any more."""
+def _remember_until(timestamp: datetime, policy: Policy) -> datetime:
+    """Return the time from which no verifier with a clock within the skew accepts the document."""
+    rule = policy.freshness
     try:
-        return timestamp + freshness.max_age + 2 * freshness.max_clock_skew
-    except OverflowError:  # a window that is longer than the calendar
-        return datetime.max.replace(tzinfo=timestamp.tzinfo)
+        return timestamp + (rule.max_age + 2 * rule.max_clock_skew)
+    except OverflowError:  # `max_age` may be any timedelta
+        return _LAST
 
 
-def judge_trust_anchor(anchor: TrustAnchor, authenticated_under: TrustAnchor) -> Finding:
-    """Hold the document to the anchor its chain was checked under."""
-    if anchor != authenticated_under:
-        return Finding(
-            (
-                Failure(
-                    Reason.CHAIN_UNKNOWN_ROOT, "cabundle[0]", anchor.name, authenticated_under.name
-                ),
-            )
-        )
-    return _NOTHING
+def appraise_freshness(policy: Policy, it: Authenticated) -> tuple[Failure, ...]:
+    """Compare the nonce with the one that was issued, and the timestamp with the rule's window."""
+    rule, document = policy.freshness, it.document
+    match rule:
+        case FreshNonce():
+            failures = _nonce_failures(document.nonce, it.nonce)
+        case TimestampOnly():
+            failures = []
+        case _:
+            assert_never(rule)
+    made, now = (time.isoformat(timespec="milliseconds") for time in (document.timestamp, it.now))
+    age = it.now - document.timestamp
+    if age > rule.max_age:  # V-82
+        expected = f"at most {rule.max_age} old at {now}"
+        failures.append(Failure(Reason.FRESHNESS_TOO_OLD, "timestamp", expected, made))
+    if -age > rule.max_clock_skew:  # V-83
+        expected = f"at most {rule.max_clock_skew} ahead at {now}"
+        failures.append(Failure(Reason.FRESHNESS_FROM_THE_FUTURE, "timestamp", expected, made))
+    return tuple(failures)
 
 
-def judge_unknown_fields(rule: Absent | NotChecked, document: UnverifiedDocument) -> Finding:
-    """Hold the names of the fields to AWS's list. The names themselves are the sender's text and are not repeated."""
-    if isinstance(rule, NotChecked):
-        return Finding(waivers=(Waiver("unknown_fields", rule.because),))
-    if isinstance(rule, Absent):
-        if not document.unknown_fields:
-            return _NOTHING
-        found = f"{len(document.unknown_fields)} unknown"
-        return Finding(
-            (
-                Failure(
-                    Reason.DOCUMENT_FIELD_UNKNOWN, "payload", "only fields that AWS lists", found
-                ),
-            )
-        )
-    assert_never(rule)
+def _nonce_failures(found: bytes | None, issued: bytes | None) -> list[Failure]:
+    if found is None:  # V-80
+        return [Failure(Reason.FRESHNESS_NONCE_ABSENT, "nonce")]
+    if issued is None or not hmac.compare_digest(found, issued):  # V-81
+        return [Failure(Reason.FRESHNESS_NONCE_MISMATCH, "nonce", None, shown(found))]
+    return []
 
 
-def judge_freshness(
-    rule: FreshNonce | TimestampOnly,
-    document: UnverifiedDocument,
-    nonce: bytes | None,
-    now: datetime,
-) -> Finding:
-    """Hold the nonce to the one that was issued, and the time to the window of the rule."""
-    failures: list[Failure] = []
-    waivers: tuple[Waiver, ...] = ()
-    if isinstance(rule, TimestampOnly):
-        waivers = (Waiver("freshness", rule.because),)
-    elif isinstance(rule, FreshNonce):
-        if document.nonce is None:
-            failures.append(Failure(Reason.FRESHNESS_NONCE_ABSENT, "nonce"))
-        elif nonce is None or not hmac.compare_digest(document.nonce, nonce):
-            failures.append(
-                Failure(Reason.FRESHNESS_NONCE_MISMATCH, "nonce", None, shown(document.nonce))
-            )
-    else:
-        assert_never(rule)
-    age = now - document.timestamp
-    if age > rule.max_age:
-        failures.append(
-            _outside(Reason.FRESHNESS_TOO_OLD, f"at most {rule.max_age} old", document, now)
-        )
-    if -age > rule.max_clock_skew:
-        failures.append(
-            _outside(
-                Reason.FRESHNESS_FROM_THE_FUTURE,
-                f"at most {rule.max_clock_skew} ahead",
-                document,
-                now,
-            )
-        )
-    return Finding(tuple(failures), waivers)
+def appraise_measurements(policy: Policy, it: Authenticated) -> tuple[Failure, ...]:
+    """Find a set that the document matches; failing that, report how the nearest one differs."""
+    pcrs = it.document.pcrs
+    nearest = _nearest_set(policy.measurements, pcrs)
+    failures = [*_mode_failures(nearest, pcrs)]
+    for index, expected in _differences(nearest, pcrs).items():
+        subject = f"PCR{index} ({nearest.label})"
+        found = pcrs.get(index)
+        reason = Reason.POLICY_PCR_ABSENT if found is None else Reason.POLICY_PCR_MISMATCH
+        failures.append(Failure(reason, subject, expected.hex(), shown(found)))
+    if failures and (others := len(policy.measurements) - 1):
+        subject = f"{others} more set{'s' if others > 1 else ''}"
+        found_there = "as many differences or more"
+        failures.append(Failure(Reason.POLICY_PCR_MISMATCH, subject, "a match", found_there))
+    return tuple(failures)
 
 
-def _outside(reason: Reason, expected: str, document: UnverifiedDocument, now: datetime) -> Failure:
-    made, appraised = (
-        time.isoformat(timespec="milliseconds") for time in (document.timestamp, now)
-    )
-    return Failure(reason, "timestamp", f"{expected} at {appraised}", made)
+def _nearest_set(sets: tuple[Measurements, ...], pcrs: Pcrs) -> Measurements:
+    """Return the first set with the fewest differences, so one that matches if there is any."""
+    # V-88: whole sets only, so that values of different builds never mix
+    return min(sets, key=lambda measurements: len(_differences(measurements, pcrs)))
 
 
-def judge_field(rule: FieldRule, value: bytes | None, name: str, reason: Reason) -> Finding:
-    """Hold an optional field to its rule."""
-    if isinstance(rule, NotChecked):
-        return Finding(waivers=(Waiver(name, rule.because),))
-    if isinstance(rule, Equals):
-        good, wanted = (
-            value is not None and hmac.compare_digest(value, rule.value),
-            shown(rule.value),
-        )
-    elif isinstance(rule, Present):
-        good, wanted = value is not None, "present"
-    elif isinstance(rule, Absent):
-        good, wanted = value is None, "absent"
-    else:
-        assert_never(rule)
-    return _NOTHING if good else Finding((Failure(reason, name, wanted, shown(value)),))
+def _differences(measurements: Measurements, pcrs: Pcrs) -> dict[int, Sha384]:
+    """Return the pinned PCRs that the document does not have, or has with another value."""
+    return {
+        index: rule
+        for index, rule in measurements.pcr_rules().items()
+        if isinstance(rule, Sha384)
+        # V-86, V-87: an absent PCR has no byte in common with any
+        and not hmac.compare_digest(pcrs.get(index, b""), rule.value)
+    }
 
 
-def judge_measurements(sets: tuple[Measurements, ...], document: UnverifiedDocument) -> Finding:
-    """Look for the first set that the document matches whole; if there is none, report what every set missed."""
-    failures: list[Failure] = []
-    for measurements in sets:
-        finding = _judge_set(measurements, document)
-        if not finding.failures:
-            return finding
-        failures.extend(failure for failure in finding.failures if failure not in failures)
-    return Finding(tuple(failures))
-
-
-def _judge_set(measurements: Measurements, document: UnverifiedDocument) -> Finding:
+def _mode_failures(measurements: Measurements, pcrs: Pcrs) -> tuple[Failure, ...]:
     match measurements:
-        case EnclaveMeasurements():
-            failures, waivers = _judge_pcrs(measurements, document)
-            return Finding((*_judge_debug(document), *failures), waivers, measurements)
-        case NitroTpmMeasurements():
-            failures, waivers = _judge_pcrs(measurements, document)
-            return Finding(failures, waivers, measurements)
-        case AnyEnclave(because):
-            return Finding(_judge_debug(document), (Waiver("measurements", because),), measurements)
-        case DebugEnclave(because):
-            return Finding(
-                _demand_debug(document), (Waiver("measurements", because),), measurements
-            )
-        case AnyNitroTpm(because):
-            return Finding((), (Waiver("measurements", because),), measurements)
-    assert_never(measurements)
+        case EnclaveMeasurements() | AnyEnclave():
+            return _debug_failures(pcrs)
+        case DebugEnclave():
+            return _production_failures(pcrs)
+        case NitroTpmMeasurements() | AnyNitroTpm():
+            return ()
+        case _:
+            assert_never(measurements)
 
 
-def _judge_debug(document: UnverifiedDocument) -> tuple[Failure, ...]:
-    """Demand proof that the enclave is not in debug mode: PCR0, PCR1 and PCR2 are there and none is zero."""
-    values = [(f"PCR{index}", document.pcrs.get(index)) for index in DEBUG_PCRS]
-    if zero := [name for name, value in values if value == Sha384.ZERO.value]:
-        return (
-            Failure(
-                Reason.POLICY_DEBUG_ENCLAVE,
-                "enclave",
-                "not in debug mode",
-                f"{', '.join(zero)} all zero",
-            ),
-        )
+def _debug_failures(pcrs: Pcrs) -> tuple[Failure, ...]:
+    """Require PCR0, PCR1 and PCR2, and that none is zero: in debug mode all three are."""
+    values = {f"PCR{index}": pcrs.get(index) for index in DEBUG_PCRS}
+    if zero := [name for name, value in values.items() if value == Sha384.ZERO.value]:  # V-84
+        found = f"{', '.join(zero)} all zero"
+        return (Failure(Reason.POLICY_DEBUG_ENCLAVE, "enclave", "not in debug mode", found),)
+    expected = "present, to rule out debug mode"
     return tuple(
-        [
-            Failure(Reason.POLICY_PCR_ABSENT, name, "present, to rule out debug mode", "absent")
-            for name, value in values
-            if value is None
-        ]
+        Failure(Reason.POLICY_PCR_ABSENT, name, expected, "absent")
+        for name, value in values.items()
+        if value is None  # V-85
     )
 
 
-def _demand_debug(document: UnverifiedDocument) -> tuple[Failure, ...]:
-    """Demand what `DebugEnclave` names, so that a production enclave is not accepted unseen under a debug policy."""
-    if any(document.pcrs.get(index) == Sha384.ZERO.value for index in DEBUG_PCRS):
+def _production_failures(pcrs: Pcrs) -> tuple[Failure, ...]:
+    """Require debug mode, so that a policy for it accepts no production enclave unnoticed."""
+    if any(pcrs.get(index) == Sha384.ZERO.value for index in DEBUG_PCRS):  # V-89
         return ()
-    found = shown(document.pcrs.get(0))
-    return (Failure(Reason.POLICY_PCR_MISMATCH, "PCR0 (DebugEnclave)", Sha384.ZERO.hex(), found),)
+    subject, found = "PCR0 (DebugEnclave)", shown(pcrs.get(0))
+    return (Failure(Reason.POLICY_PCR_MISMATCH, subject, Sha384.ZERO.hex(), found),)
 
 
-def _judge_pcrs(
-    measurements: EnclaveMeasurements | NitroTpmMeasurements, document: UnverifiedDocument
-) -> tuple[tuple[Failure, ...], tuple[Waiver, ...]]:
-    failures: list[Failure] = []
-    waivers: list[Waiver] = []
-    for index, field, rule in pcr_rules(measurements):
-        if isinstance(rule, NotChecked):
-            waivers.append(Waiver(field, rule.because))
-            continue
-        value = document.pcrs.get(index)
-        if value is None:
-            failures.append(
-                _differs(Reason.POLICY_PCR_ABSENT, index, measurements.label, rule.value, "absent")
-            )
-        elif not hmac.compare_digest(value, rule.value):
-            failures.append(
-                _differs(
-                    Reason.POLICY_PCR_MISMATCH, index, measurements.label, rule.value, value.hex()
-                )
-            )
-    return tuple(failures), tuple(waivers)
+def appraise_public_key(policy: Policy, it: Authenticated) -> tuple[Failure, ...]:
+    """Compare `public_key` with its rule."""
+    value = it.document.public_key
+    # V-90
+    return _field_failures(policy.public_key, value, "public_key", Reason.POLICY_PUBLIC_KEY)
 
 
-def _differs(reason: Reason, index: int, label: str, expected: bytes, found: str) -> Failure:
-    return Failure(reason, f"PCR{index} ({label})", expected.hex(), found)
+def appraise_user_data(policy: Policy, it: Authenticated) -> tuple[Failure, ...]:
+    """Compare `user_data` with its rule."""
+    value = it.document.user_data
+    # V-91
+    return _field_failures(policy.user_data, value, "user_data", Reason.POLICY_USER_DATA)
 
 
-APPRAISAL: Final[Mapping[str, Callable[[Policy, Authenticated], Finding]]] = {
-    "trust_anchor": lambda policy, it: judge_trust_anchor(policy.trust_anchor, it.anchor),
-    "unknown_fields": lambda policy, it: judge_unknown_fields(policy.unknown_fields, it.document),
-    "freshness": lambda policy, it: judge_freshness(
-        policy.freshness, it.document, it.nonce, it.now
-    ),
-    "measurements": lambda policy, it: judge_measurements(policy.measurements, it.document),
-    "public_key": lambda policy, it: judge_field(
-        policy.public_key, it.document.public_key, "public_key", Reason.POLICY_PUBLIC_KEY
-    ),
-    "user_data": lambda policy, it: judge_field(
-        policy.user_data, it.document.user_data, "user_data", Reason.POLICY_USER_DATA
-    ),
-}
-"""Every field of `Policy` and the function that judges it; a test holds the keys equal to the fields."""
+def _field_failures(
+    rule: FieldRule, value: bytes | None, name: str, reason: Reason
+) -> tuple[Failure, ...]:
+    match rule:
+        case NotChecked():
+            return ()
+        case Equals(wanted):
+            expected, good = shown(wanted), value is not None and hmac.compare_digest(value, wanted)
+        case Present():
+            expected, good = "at least one byte", bool(value)
+        case Absent():
+            expected, good = "absent", value is None
+        case _:
+            assert_never(rule)
+    return () if good else (Failure(reason, name, expected, shown(value)),)
+
+
+Check = Callable[[Policy, Authenticated], tuple[Failure, ...]]
+# V-94: what is stale is not compared any further.
+APPRAISAL: Final[tuple[Mapping[str, Check], ...]] = (
+    {"freshness": appraise_freshness},
+    {
+        "measurements": appraise_measurements,
+        "public_key": appraise_public_key,
+        "user_data": appraise_user_data,
+    },
+)
+"""The fields of `Policy` in the order of their appraisal; a failed step is the last one.
+
+The other two are decided before: `trust_anchor` by the chain, `unknown_fields` by `screen`.
+"""

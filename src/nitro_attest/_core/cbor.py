@@ -188,7 +188,8 @@ def _add(encoded: bytes, head: Head, opened: list[_Open]) -> Reason | None:
     if opened:
         inside = opened[-1]
         if inside.wants_name and not is_container and head.argument is not None:
-            name: object = cbor2.loads(encoded)
+            # apart by type: python -bb warns where bytes are compared with text
+            name: object = (head.major == BYTES, cbor2.loads(encoded))
             if name in inside.names:
                 return Reason.CBOR_DUPLICATE_KEY
             inside.names.add(name)

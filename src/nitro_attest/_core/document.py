@@ -10,8 +10,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, final
 
-__all__ = ["Claims", "DocumentKind", "Pcrs", "UnverifiedDocument"]
-
 # AWS 3.1 for public_key; its texts name 512 and 1024 for the others, captured documents reach 1024
 MAX_FIELD_BYTES: Final = 1024
 MAX_PCRS: Final = 32  # AWS 3.1: indexes 0 to 31
@@ -20,7 +18,7 @@ PCR_BYTES: Final = 48  # AWS 3.1 with digest SHA384
 
 @final
 class DocumentKind(StrEnum):
-    """Say what made a document: a Nitro Enclave, or an EC2 instance with NitroTPM."""
+    """What made a document: a Nitro Enclave, or an EC2 instance with NitroTPM."""
 
     ENCLAVE = "enclave"
     NITRO_TPM = "nitrotpm"
@@ -28,7 +26,10 @@ class DocumentKind(StrEnum):
 
 @final
 class Pcrs(Mapping[int, bytes]):
-    """Map the index of each PCR in a document, 0 to 31 in rising order, to its 48 bytes. Immutable and hashable."""
+    """The PCRs of a document: from index, 0 to 31 in rising order, to 48 bytes.
+
+    Immutable and hashable.
+    """
 
     __slots__ = ("_values",)
 
@@ -63,7 +64,7 @@ class Pcrs(Mapping[int, bytes]):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnverifiedDocument:
-    """Hold what a document says about itself. It proves nothing: anyone can write such a document.
+    """What a document says about itself. It proves nothing: anyone can write such a document.
 
     `timestamp` is in UTC with milliseconds. An optional field is None when it is absent or null,
     `b""` when it is empty. `unknown_fields` names payload fields that AWS does not list.
@@ -85,10 +86,10 @@ class UnverifiedDocument:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """Hold what AWS hardware has signed, as part of a result of `verify`.
+    """What AWS hardware has signed, as part of a result of `verify`.
 
     `timestamp` is in UTC with milliseconds. `public_key`, `user_data` and `nonce` were chosen by
-    the code in the enclave or on the instance; each is None when the document does not carry it,
+    the code in the enclave or on the instance; each is None when the document does not have it,
     and 0 to 1024 bytes otherwise.
     """
 

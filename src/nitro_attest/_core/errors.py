@@ -1,34 +1,20 @@
-"""Why a document or a policy was refused, as types and closed reason codes.
+"""The exceptions of this package, and the closed list of reasons for rejecting a document.
 
-Comes in: nothing. Goes out: the exceptions every other module raises. Never: text made by a
-document, or text to be parsed; a caller decides on the exception's class and on `Reason`.
+Callers decide on the exception's class and on `Reason`, never on a text. No text here was written
+by the sender of a document, and every text is bounded.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Final, final
 
-__all__ = [
-    "Failure",
-    "MalformedDocumentError",
-    "MissingExtraError",
-    "NitroAttestError",
-    "PolicyError",
-    "PolicyMismatchError",
-    "Reason",
-    "StaleDocumentError",
-    "UntrustedDocumentError",
-    "VerificationError",
-]
-
-MAX_SHOWN_BYTES: Final = (
-    64  # a SHA-384 PCR is 48 bytes; longer values are cut, so that logs stay bounded
-)
+MAX_SHOWN_BYTES: Final = 64  # of any value, so that logs stay bounded; a SHA-384 PCR is 48 bytes
+MAX_SHOWN_TEXT: Final = 200  # characters: 64 bytes as hex digits and a few words
 
 
 @final
 class Reason(StrEnum):
-    """Say why a document was refused; the part before the dot names the step that refused it.
+    """Why a document was rejected; the part before the dot names the step that rejected it.
 
     The set is closed and part of the API: adding a reason is a minor release, renaming one a major
     release.
@@ -82,7 +68,7 @@ class Reason(StrEnum):
     FRESHNESS_NONCE_MISMATCH = "freshness.nonce_mismatch"
     FRESHNESS_TOO_OLD = "freshness.too_old"
     FRESHNESS_FROM_THE_FUTURE = "freshness.from_the_future"
-    # The next five are raised only by `nitro_attest.nonces`.
+    # of the nonce stores, raised by `nitro_attest.nonces` only
     FRESHNESS_NONCE_MISSING = "freshness.nonce_missing"
     FRESHNESS_NONCE_SHORT = "freshness.nonce_short"
     FRESHNESS_NONCE_UNKNOWN = "freshness.nonce_unknown"
@@ -99,16 +85,23 @@ class Reason(StrEnum):
 @final
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Hold one reason, what it is about, and (where they help) the value expected and the value found.
+    """One reason, what it is about and, where they help, the value expected and the value found.
 
-    `expected` and `actual` are short: hex digits, numbers, ISO 8601 times or fixed words. They
-    never hold raw bytes of the document, and never the nonce that was expected.
+    The texts are hex digits, numbers, ISO 8601 times or words of this package, at most 200
+    characters each. They never hold raw bytes of the document or the nonce that was expected.
     """
 
     reason: Reason
     subject: str
     expected: str | None = None
     actual: str | None = None
+
+    def __post_init__(self) -> None:
+        """Cut what is too long: a policy's label may have any length."""
+        for name in ("subject", "expected", "actual"):
+            text = getattr(self, name)
+            if text is not None and len(text) > MAX_SHOWN_TEXT:
+                object.__setattr__(self, name, f"{text[: MAX_SHOWN_TEXT - 3]}...")
 
     def __str__(self) -> str:
         """Write the failure on one line."""
@@ -121,12 +114,12 @@ class Failure:
 
 
 class NitroAttestError(Exception):
-    """Be the base of every exception this package raises."""
+    """The base of every exception this package raises."""
 
 
 @final
 class PolicyError(NitroAttestError, ValueError):
-    """Say that the relying party's own input is wrong; no document can cause this.
+    """A mistake in the relying party's own input; no document can cause it.
 
     `field` names the argument or the policy field (`"nonce"`, `"EnclaveMeasurements.pcr0_image"`),
     `problem` says what was expected of it.
@@ -145,7 +138,7 @@ class PolicyError(NitroAttestError, ValueError):
 
 @final
 class MissingExtraError(NitroAttestError, ImportError):
-    """The packages of an optional part are not installed; the message is the pip line that installs them.
+    """The packages of an optional part are not installed; the message is the pip line to run.
 
     `extra` names the extra, such as `"redis"`.
     """
@@ -161,10 +154,10 @@ class MissingExtraError(NitroAttestError, ImportError):
 
 
 class VerificationError(NitroAttestError):
-    """Say that the document was refused; only a document can cause this.
+    """A document was rejected; only a document can cause this.
 
-    `failures` is never empty. The appraisal against a policy reports every mismatch; earlier steps
-    report the first fault.
+    `failures` has 1 to 64 entries. The appraisal against a policy reports every mismatch, earlier
+    steps the first fault.
     """
 
     def __init__(self, *failures: Failure) -> None:
@@ -181,28 +174,42 @@ class VerificationError(NitroAttestError):
         """Write the failures on one line."""
         return "; ".join(str(failure) for failure in self.failures)
 
+    def to_dict(self) -> dict[str, object]:
+        """Return the error as JSON types: the name of its class, its reason and its failures."""
+        return {
+            "error": type(self).__name__,
+            "reason": str(self.reason),
+            "failures": [asdict(f) | {"reason": str(f.reason)} for f in self.failures],
+        }
+
 
 @final
 class MalformedDocumentError(VerificationError):
-    """Refuse bytes that are not an attestation document: `cose.*`, `cbor.*`, `document.*`. Answer 400."""
+    """The bytes are not an attestation document: `cose.*`, `cbor.*`, `document.*`. Answer 400."""
 
 
 @final
 class UntrustedDocumentError(VerificationError):
-    """Refuse a document that AWS hardware did not sign: `chain.*`, `signature.invalid`. Answer 403 and raise an alarm."""
+    """The document does not chain to the trust anchor: `chain.*`, `signature.invalid`.
+
+    Answer 403 and raise an alarm.
+    """
 
 
 @final
 class StaleDocumentError(VerificationError):
-    """Refuse a genuine document that is not fresh: `freshness.*`. Ask again with a new nonce."""
+    """The document is authentic but not fresh: `freshness.*`. Ask again with a new nonce."""
 
 
 @final
 class PolicyMismatchError(VerificationError):
-    """Refuse a genuine, fresh document of code the policy does not allow: `policy.*`. Answer 403 and raise an alarm."""
+    """The document is authentic and fresh, but the policy does not allow it: `policy.*`.
+
+    Answer 403 and raise an alarm.
+    """
 
 
-_EXCEPTION_OF_FAMILY: Final[dict[str, type[VerificationError]]] = {
+_ERROR_OF_FAMILY: Final[dict[str, type[VerificationError]]] = {
     "cose": MalformedDocumentError,
     "cbor": MalformedDocumentError,
     "document": MalformedDocumentError,
@@ -216,7 +223,7 @@ _EXCEPTION_OF_FAMILY: Final[dict[str, type[VerificationError]]] = {
 def rejection(*failures: Failure) -> VerificationError:
     """Make the exception that belongs to the first failure's reason."""
     family, _, _ = failures[0].reason.partition(".")
-    return _EXCEPTION_OF_FAMILY[family](*failures)
+    return _ERROR_OF_FAMILY[family](*failures)
 
 
 def rejected(
@@ -227,7 +234,7 @@ def rejected(
 
 
 def shown(value: bytes | None) -> str:
-    """Write bytes for a `Failure`: hex digits, cut after 64 bytes with the whole length named."""
+    """Write bytes for a `Failure`: as hex digits, cut after 64 bytes with the length named."""
     if value is None:
         return "absent"
     if len(value) <= MAX_SHOWN_BYTES:

@@ -1,9 +1,8 @@
-"""Answer one question: whether an ES384 signature is good (RFC 9053 section 2.1, FIPS 186-5).
+"""Tell whether an ECDSA signature on P-384 with SHA-384 is good (FIPS 186-5).
 
-A P-384 key as DER SubjectPublicKeyInfo, a 96-byte `r || s` and the signed bytes come in, yes or no
-goes out. This is the one seam behind which there is more than one implementation of P-384; all that
-is not curve arithmetic is decided before it, so that they can't differ. High s is accepted: half of
-AWS's signatures have it.
+Two implementations of P-384 can do the arithmetic. Everything else (the forms of keys and of
+signatures, the range of r and s) is decided before either is asked, so that no verdict depends on
+which it is. High s is accepted: half of AWS's signatures have it.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +13,10 @@ from typing import Final, TypeAlias, final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 from cryptography.hazmat.primitives.hashes import SHA384
 
 from nitro_attest._core.errors import PolicyError
@@ -30,6 +32,7 @@ P384_B: Final = int(  # the same section
     16,
 )
 _COORDINATE_BYTES: Final = 48
+_UNCOMPRESSED: Final = b"\x04"  # RFC 5480 section 2.2
 SPKI_PREFIX: Final = bytes.fromhex(
     "3076301006072a8648ce3d020106052b81040022036200"
 )  # RFC 5480: ecPublicKey, secp384r1, 97 bytes
@@ -42,11 +45,11 @@ _MAX_LOADED_KEYS: Final = 1024  # about 2 kB each
 
 @final
 class SignatureBackend(StrEnum):
-    """Name an implementation of P-384 for the signatures of documents; certificates are always checked by `cryptography`.
+    """An implementation of P-384; it checks every signature, of documents and of certificates.
 
-    `AWS_LC` (`awscrt`, the extra `aws-lc`) is the faster one but keeps other threads waiting
-    meanwhile: for processes that verify one document at a time. `CRYPTOGRAPHY` (OpenSSL) lets other
-    threads run: for many threads in one process.
+    `AWS_LC` (`awscrt`, the extra `aws-lc`) takes little more than half the time, but other threads
+    wait meanwhile: for processes that verify one document at a time. `CRYPTOGRAPHY` (OpenSSL) lets
+    other threads run: for many threads in one process.
     """
 
     AWS_LC = "aws-lc"
@@ -54,18 +57,18 @@ class SignatureBackend(StrEnum):
 
 
 _Check: TypeAlias = Callable[[bytes, bytes, bytes], bool]
-"""Say whether the key (an approved SubjectPublicKeyInfo) made the signature (DER, r and s in range) over the message."""
+"""Takes a key (SubjectPublicKeyInfo), a signature (DER, r and s in range) and the message."""
 
 _choice: tuple[SignatureBackend, _Check] | None = None
 
 
 def signature_backend() -> SignatureBackend:
-    """Return what checks the signatures of documents in this process: AWS-LC if it is installed, unless told otherwise."""
+    """Return what checks signatures in this process: AWS-LC if installed, unless told otherwise."""
     return _chosen()[0]
 
 
 def use_signature_backend(backend: SignatureBackend) -> None:
-    """Choose what checks the signatures of documents in this process. Call it at start, before the first `verify`.
+    """Choose what checks signatures in this process. Call it at start, before the first `verify`.
 
     No verdict depends on it, only speed.
 
@@ -73,7 +76,7 @@ def use_signature_backend(backend: SignatureBackend) -> None:
         PolicyError: `backend` is no `SignatureBackend`, or its package is not installed.
 
     """
-    global _choice
+    global _choice  # noqa: PLW0603 - one choice for each process
     if type(backend) is not SignatureBackend:
         raise PolicyError("signature_backend", "expected a SignatureBackend")
     try:
@@ -85,17 +88,13 @@ def use_signature_backend(backend: SignatureBackend) -> None:
 
 
 def is_public_key(spki: bytes) -> bool:
-    """Say whether `spki` is exactly a named-curve P-384 key with an uncompressed point that lies on the curve.
+    """Tell whether `spki` is a named-curve P-384 key, its point uncompressed and on the curve.
 
     The point is put into the equation here (SP 800-56A section 5.6.2.3.3; the cofactor is 1, so no
-    more is to be shown), which takes a tenth of the time that loading the key takes. Who uses the
-    key loads it, and puts the point to the same question.
+    more is to be shown), which takes a quarter of the time that loading the key takes. Whichever
+    library uses the key loads it, and checks the point again.
     """
-    if (
-        len(spki) != SPKI_BYTES
-        or not spki.startswith(SPKI_PREFIX)
-        or spki[len(SPKI_PREFIX)] != 0x04
-    ):
+    if len(spki) != SPKI_BYTES or not spki.startswith(SPKI_PREFIX + _UNCOMPRESSED):
         return False
     x = int.from_bytes(spki[-2 * _COORDINATE_BYTES : -_COORDINATE_BYTES], "big")
     y = int.from_bytes(spki[-_COORDINATE_BYTES:], "big")
@@ -103,19 +102,34 @@ def is_public_key(spki: bytes) -> bool:
 
 
 def is_good_signature(spki: bytes, signature: bytes, message: bytes) -> bool:
-    """Say whether `signature` over `message` was made by the owner of `spki`, a key that `is_public_key` approved."""
+    """Tell whether the owner of `spki`, which `is_public_key` accepts, made these 96 bytes."""
     if len(signature) != SIGNATURE_BYTES:
         return False
     r = int.from_bytes(signature[:48], "big")
     s = int.from_bytes(signature[48:], "big")
-    if not are_in_range(r, s):
+    if not are_in_range(r, s):  # V-77
         return False
     _, check = _chosen()
     return check(spki, encode_dss_signature(r, s), message)
 
 
+def is_der_signature(signature: bytes) -> bool:
+    """Tell whether `signature` is two integers in range, in DER (RFC 3279 section 2.2.3)."""
+    try:
+        r, s = decode_dss_signature(signature)
+    except ValueError:
+        return False
+    return are_in_range(r, s) and encode_dss_signature(r, s) == signature
+
+
+def is_good_der_signature(spki: bytes, signature: bytes, message: bytes) -> bool:
+    """Tell the same of a signature in DER, as certificates have it."""
+    _, check = _chosen()
+    return is_der_signature(signature) and check(spki, signature, message)
+
+
 def are_in_range(r: int, s: int) -> bool:
-    """Say whether both halves of a signature are in 1 .. n-1 (FIPS 186-5 section 6.4.2)."""
+    """Tell whether both halves of a signature are in 1 .. n-1 (FIPS 186-5 section 6.4.2)."""
     return 0 < r < P384_ORDER and 0 < s < P384_ORDER
 
 
@@ -124,8 +138,8 @@ def _load(spki: bytes) -> ec.EllipticCurvePublicKey:
 
 
 def _chosen() -> tuple[SignatureBackend, _Check]:
-    """Return the choice of this process; if the application has made none, AWS-LC if it is installed."""
-    global _choice
+    """Return the choice of the application, or else AWS-LC if it is installed."""
+    global _choice  # noqa: PLW0603 - as above
     if _choice is None:
         try:
             _choice = SignatureBackend.AWS_LC, _aws_lc()
@@ -135,7 +149,8 @@ def _chosen() -> tuple[SignatureBackend, _Check]:
 
 
 def _aws_lc() -> _Check:
-    from awscrt.crypto import EC  # pyright: ignore[reportMissingTypeStubs] - a slow extra, without py.typed
+    # An extra, and slow to import; it has annotations, but no py.typed.
+    from awscrt.crypto import EC  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
 
     load = lru_cache(_MAX_LOADED_KEYS)(EC.new_key_from_der_data)
 

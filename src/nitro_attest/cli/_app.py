@@ -1,12 +1,12 @@
-"""Declare the commands and turn whatever happens into an exit code and, for a mistake, one line.
+"""The commands, and what becomes of the process: an exit code and, for a mistake, one line.
 
-Arguments come in, an exit code goes out. Never: a traceback for a file or an argument, whatever is
-in it.
+A file, an argument or a stream that is not as it should be is never a traceback.
 """
 
+import contextlib
+import os
 import sys
 from io import TextIOWrapper
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,16 +16,31 @@ from typer.completion import (  # type: ignore[attr-defined]  # there is no othe
 )
 from typer.main import get_command
 
-from nitro_attest import PolicyError, VerificationError, read_unverified
+from nitro_attest import (
+    FreshNonce,
+    Policy,
+    PolicyError,
+    VerificationError,
+    __version__,
+    read_unverified,
+)
 from nitro_attest import demo as demonstration
-from nitro_attest.cli import _inspect, _kms_commands, _policy_commands, _show_verdict, _verify_many
-from nitro_attest.cli._batch import Call, decide_file, find_documents
+from nitro_attest._text import printable
+from nitro_attest.cli import _inspect, _kms_commands, _policy_commands, _show_verdict
+from nitro_attest.cli._documents import (
+    EXIT_OF,
+    Call,
+    Exit,
+    Source,
+    decide,
+    find_documents,
+    to_json,
+)
 from nitro_attest.cli._explain import explain_all, explain_one
 from nitro_attest.cli._files import read_document, read_nonce, read_time
 from nitro_attest.cli._lines import complain
-from nitro_attest.cli._outcome import EXIT_OF, Exit, to_json
 from nitro_attest.cli._pcr_commands import app as pcr_app
-from nitro_attest.cli._terminal import console
+from nitro_attest.cli._terminal import page
 from nitro_attest.policy_file import read_policy
 
 PROGRAM = "nitro-attest"
@@ -33,10 +48,12 @@ _HELP = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
     name=PROGRAM,
-    help="Decide whether AWS Nitro attestation documents may be believed.",
-    epilog="Exit codes: 0 accepted, 1 mistake in the call or the policy, 2 malformed, 3 untrusted, 4 stale, 5 policy mismatch.",
+    help="Verify AWS Nitro attestation documents.",
+    epilog=(
+        "Exit codes: 0 accepted, 1 mistake in the call or the policy, 2 malformed, 3 untrusted, 4 "
+        "stale, 5 policy mismatch."
+    ),
     add_completion=False,
-    no_args_is_help=True,
     rich_markup_mode=None,
     context_settings=_HELP,
 )
@@ -75,6 +92,25 @@ Time = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON for each document.")]
 
 
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it
+    if wanted:
+        typer.echo(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Verify AWS Nitro attestation documents."""
+
+
 @app.command()
 def inspect(doc: Document, at: Time = None, *, json: AsJson = False) -> None:
     """Show what a document says, verifying nothing."""
@@ -84,11 +120,11 @@ def inspect(doc: Document, at: Time = None, *, json: AsJson = False) -> None:
     if json:
         typer.echo(_inspect.to_json(document, now))
     else:
-        _inspect.show(document, doc, len(data), now, console())
+        _inspect.show(document, doc, len(data), now, page())
 
 
 @app.command()
-def verify(
+def verify(  # noqa: PLR0913 - each option of the command is a parameter
     docs: Documents,
     policy: PolicyFile,
     nonce: Annotated[
@@ -102,22 +138,48 @@ def verify(
     json: AsJson = False,
 ) -> None:
     """Verify one document, or many, under a policy."""
-    call = Call(read_policy(Path(policy)), read_nonce(nonce, nonce_file), read_time(at))
-    names = find_documents(docs)
-    if len(names) > 1 or names != docs:
-        raise typer.Exit(
-            _verify_many.run(
-                names, call, _verify_many.Output.JSON_LINES if json else _verify_many.Output.TABLE
-            )
+    call = Call(read_policy(policy), read_nonce(nonce, nonce_file), read_time(at))
+    option = "--nonce" if nonce_file is None else "--nonce-file"
+    _check_nonce(call.policy, call.nonce, option)
+    sources = find_documents(docs)
+    single = len(sources) == 1 and sources[0].name in docs
+    try:
+        if single:
+            code = _verify_one(sources[0], call, json=json)
+        elif json:
+            code = _show_verdict.print_json(sources, call)
+        else:
+            code = _show_verdict.show_many(sources, call, page())
+    except PolicyError as exc:
+        raise PolicyError(option if exc.field == "nonce" else exc.field, exc.problem) from None
+    raise typer.Exit(code)
+
+
+def _check_nonce(policy: Policy, nonce: bytes | None, option: str) -> None:
+    """Hold the nonce to the policy, in the words of the command line and of policy files."""
+    if isinstance(policy.freshness, FreshNonce) and nonce is None:
+        raise PolicyError(
+            "--nonce",
+            'the policy demands a nonce (freshness.kind = "fresh_nonce"): give the one that was '
+            "issued, as --nonce or --nonce-file",
         )
-    outcome = decide_file(names[0], call)
+    if not isinstance(policy.freshness, FreshNonce) and nonce is not None:
+        raise PolicyError(
+            option,
+            'the policy does not check a nonce (freshness.kind = "timestamp_only"): leave the '
+            "option out, or change the policy",
+        )
+
+
+def _verify_one(source: Source, call: Call, *, json: bool) -> Exit:
+    outcome = decide(source, call)
     if outcome.problem is not None:
-        raise PolicyError(names[0], outcome.problem)
+        raise PolicyError(printable(source.name), outcome.problem)
     if json:
-        typer.echo(to_json(outcome))
+        typer.echo(to_json(outcome, call.policy))
     else:
-        _show_verdict.show(outcome, call.policy, console())
-    raise typer.Exit(outcome.exit_code)
+        _show_verdict.show_one(outcome, call.policy, page())
+    return outcome.exit_code
 
 
 @app.command()
@@ -129,14 +191,14 @@ def explain(
 ) -> None:
     """Say what a reason means and what to do, or list all."""
     if reason is None:
-        explain_all(console())
+        explain_all(page())
     else:
-        explain_one(reason, console())
+        explain_one(reason, page())
 
 
 @app.command()
 def demo() -> None:
-    """Verify the genuine documents in this package."""
+    """Verify the captured documents in this package."""
     raise typer.Exit(demonstration.main())
 
 
@@ -159,11 +221,12 @@ def run(arguments: list[str]) -> int:
     completion_init()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(
-                errors="replace"
-            )  # a reason in a policy may be in letters that the terminal does not have
+            # a reason in a policy may be in letters that the terminal does not have
+            stream.reconfigure(errors="replace")
     try:
-        code = get_command(app).main(args=arguments, prog_name=PROGRAM, standalone_mode=False)
+        code = _run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except typer.TyperException as exc:
         complain(f"{exc.format_message()} Try --help.")
     except PolicyError as exc:
@@ -171,9 +234,28 @@ def run(arguments: list[str]) -> int:
     except VerificationError as exc:  # of `inspect`, which verifies nothing but has to read
         complain(str(exc))
         return EXIT_OF[type(exc)]
-    except BrokenPipeError:
-        # whoever read our output has gone; the interpreter would complain at its end
-        sys.stderr.close()
+    except BrokenPipeError:  # whoever read our output has gone
+        _drop_output()
+    except OSError as exc:  # every file is read in one place that turns this into a PolicyError
+        _drop_output()
+        complain(f"standard output: cannot be written: {exc.strerror}")
     else:
-        return int(code or Exit.ACCEPTED)
+        return code
     return Exit.MISTAKE
+
+
+def _run(arguments: list[str]) -> int:
+    command = get_command(app)
+    groups = {group.name for group in app.registered_groups}
+    if not arguments or (len(arguments) == 1 and arguments[0] in groups):
+        command.main(args=[*arguments, "--help"], prog_name=PROGRAM, standalone_mode=False)
+        return Exit.MISTAKE  # nothing was verified
+    return int(command.main(args=arguments, prog_name=PROGRAM, standalone_mode=False) or 0)
+
+
+def _drop_output() -> None:
+    """Send what is still buffered nowhere, or the interpreter would complain at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with contextlib.suppress(OSError):  # a stream in memory has no descriptor
+        os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,8 +1,4 @@
-"""Show what a document says about itself, without a word on whether it is true.
-
-An unverified document and a time come in, lines or JSON go out. Never: anything that looks like a
-verdict.
-"""
+"""Show what a document says about itself: nothing of it is verified, or looks like a verdict."""
 
 import hashlib
 import json
@@ -12,77 +8,67 @@ from typing import Final, final
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
-from rich.console import Console, Group, RenderableType
-from rich.panel import Panel
-from rich.table import Column, Table
 from rich.text import Text
-from rich.tree import Tree
 
 from nitro_attest import (
     AWS_NITRO_ROOT_G1,
     AWS_US_GOV_NITRO_ROOT_G1,
     DocumentKind,
     PolicyError,
+    Sha384,
     UnverifiedDocument,
+    meaning_of,
 )
-from nitro_attest._core.document import PCR_BYTES
-from nitro_attest._core.measurements import DEBUG_PCRS
-from nitro_attest.cli._lines import at, digest_lines, safe, span
-from nitro_attest.cli._terminal import BAD, FAINT, WARN
+from nitro_attest._text import ascii_only, printable
+from nitro_attest.cli._lines import at, span
+from nitro_attest.cli._terminal import BAD, FAINT, WARN, Digits, Page, Part, Row
+from nitro_attest.policy_review import BOOT_LOADER_NOTE, KIND_NAMES, PCR_NAMES
 from nitro_attest.reference_values import pcr
 
-_ZERO: Final = bytes(PCR_BYTES)
-_ONES: Final = b"\xff" * PCR_BYTES
-_SHOWN_BYTES: Final = 24
+_ZERO: Final = Sha384.ZERO.value
+_ONES: Final = b"\xff" * len(_ZERO)
+_DEBUG_PCRS: Final = (0, 1, 2)  # AWS: zero in debug mode
+_INSTANCE_PCR: Final = (DocumentKind.ENCLAVE, 4)
+_COMMAND_LINE_PCR: Final = (DocumentKind.NITRO_TPM, 12)
+_SHOWN_WHOLE: Final = 97  # bytes, as many as a point of P-384
+_SHOWN_OF_MORE: Final = 64
 _BAR: Final = 24
 _SECOND: Final = timedelta(seconds=1)
-NAMES: Final = {
-    DocumentKind.ENCLAVE: {
-        0: "image",
-        1: "kernel",
-        2: "application",
-        3: "IAM role",
-        4: "instance",
-        8: "signing cert.",
-    },
-    DocumentKind.NITRO_TPM: {4: "boot manager", 7: "Secure Boot", 12: "command line"},
-}
-KINDS: Final = {
-    DocumentKind.ENCLAVE: "Nitro Enclave",
-    DocumentKind.NITRO_TPM: "EC2 instance with NitroTPM",
-}
 _ROOTS: Final = frozenset({AWS_NITRO_ROOT_G1.certificate, AWS_US_GOV_NITRO_ROOT_G1.certificate})
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class _ShownCertificate:
-    """Hold what is shown of a certificate; the times are None if it can't be read."""
+    """What is shown of a certificate; the times are None if it can't be read."""
 
     subject: str
+    sha256: str
     not_before: datetime | None
     not_after: datetime | None
 
 
-def show(
-    document: UnverifiedDocument, name: str, size: int, now: datetime, console: Console
-) -> None:
-    """Draw the whole document."""
-    warning = Text(justify="center")
-    warning.append("NOTHING HERE WAS VERIFIED", style=BAD)
-    warning.append("\nanyone can write such a document; use: nitro-attest verify")
-    console.print(Panel(warning, border_style=BAD))
-    console.print(_head(document, name, size, now))
-    console.print(Text("\nPCRs", style="bold"))
-    console.print(_pcr_table(document))
-    console.print(Text("\nFields", style="bold"))
-    console.print(_field_table(document))
-    console.print(Text(f"\nCertificates, against {at(now)}", style="bold"))
-    console.print(_chain(document, now, console))
+def show(document: UnverifiedDocument, name: str, size: int, now: datetime, page: Page) -> None:
+    """Write the whole document."""
+    page.banner(
+        "NOTHING HERE WAS VERIFIED",
+        "Anyone can write such a document. To verify it, use: nitro-attest verify",
+    )
+    page.rows(_head(document, name, size, now))
+    page.gap()
+    page.line(Text("PCRs", style="bold"))
+    page.rows(_pcrs(document))
+    page.gap()
+    page.line(Text("Fields", style="bold"))
+    page.rows(_fields(document, page))
+    page.gap()
+    page.line(Text(f"Certificates, at {at(now)}", style="bold"))
+    page.rows(_certificates(document, now, page))
 
 
 def to_json(document: UnverifiedDocument, now: datetime) -> str:
-    """Return the document as one line of JSON in ASCII; texts of certificates are made printable first."""
+    """Return the document as one line of JSON in ASCII; certificates' texts are made printable."""
+    names = [f"cabundle[{place}]" for place in range(len(document.cabundle))] + ["certificate"]
     shown = {
         "verified": False,
         "kind": str(document.kind),
@@ -90,86 +76,87 @@ def to_json(document: UnverifiedDocument, now: datetime) -> str:
         "instance_id": document.instance_id,
         "timestamp": document.timestamp.isoformat(timespec="milliseconds"),
         "age_seconds": (now - document.timestamp).total_seconds(),
-        "debug": bool(debug_pcrs(document)),
+        "debug": bool(_debug_pcrs(document)),
         "pcrs": {str(index): value.hex() for index, value in document.pcrs.items()},
         "public_key": None if document.public_key is None else document.public_key.hex(),
         "user_data": None if document.user_data is None else document.user_data.hex(),
         "nonce": None if document.nonce is None else document.nonce.hex(),
-        "unknown_fields": [safe(name) for name in document.unknown_fields],
+        "unknown_fields": [ascii_only(name) for name in document.unknown_fields],
+        "is_root_of_aws": document.cabundle[0] in _ROOTS,
         "certificates": [
             {
-                "sha256": hashlib.sha256(der).hexdigest(),
+                "name": name,
+                "sha256": certificate.sha256,
                 "subject": certificate.subject,
                 "not_before": certificate.not_before and certificate.not_before.isoformat(),
                 "not_after": certificate.not_after and certificate.not_after.isoformat(),
             }
-            for der, certificate in (
-                (der, _read(der)) for der in (*document.cabundle, document.certificate)
+            for name, certificate in zip(
+                names, map(_read, (*document.cabundle, document.certificate)), strict=True
             )
         ],
     }
     return json.dumps(shown)
 
 
-def debug_pcrs(document: UnverifiedDocument) -> list[int]:
+def _debug_pcrs(document: UnverifiedDocument) -> list[int]:
     """Return which of PCR0, PCR1 and PCR2 of an enclave are zero."""
     if document.kind is not DocumentKind.ENCLAVE:
         return []
-    return [index for index in DEBUG_PCRS if document.pcrs.get(index) == _ZERO]
+    return [index for index in _DEBUG_PCRS if document.pcrs.get(index) == _ZERO]
 
 
-def _head(document: UnverifiedDocument, name: str, size: int, now: datetime) -> Table:
-    table = Table.grid(Column(), Column(overflow="fold"), padding=(0, 2))
+def _head(document: UnverifiedDocument, name: str, size: int, now: datetime) -> list[Row]:
     age = now - document.timestamp
     made = f"{document.timestamp:%Y-%m-%d %H:%M:%S.%f}"[:-3]
     when = f"{span(age)} {'ago' if age.total_seconds() >= 0 else 'IN THE FUTURE'}"
-    table.add_row("file", f"{safe(name)}, {size} bytes")
-    table.add_row("kind", KINDS[document.kind])
-    table.add_row("module", safe(document.module_id))
-    table.add_row("made", f"{made} UTC, {when}")
-    if debug_pcrs(document):
-        table.add_row(
-            "mode", Text("DEBUG: its console can be read, its code is not measured", style=BAD)
-        )
-    return table
+    rows: list[Row] = [
+        (("file",), (f"{printable(name)}, {size} bytes",)),
+        (("kind",), (KIND_NAMES[document.kind],)),
+        (("module",), (ascii_only(document.module_id),)),
+        (("made",), (f"{made} UTC, {when}",)),
+    ]
+    if _debug_pcrs(document):
+        warning = "DEBUG: the host can read its console, and no PCR says which code runs"
+        rows.append((("mode",), (Text(warning, style=BAD),)))
+    return rows
 
 
-def _pcr_table(document: UnverifiedDocument) -> Table:
-    """Show one PCR a row, and the unnamed ones that are all zeros or all ones together in the last."""
-    table = Table.grid(padding=(0, 2))
-    names = NAMES[document.kind]
+def _pcrs(document: UnverifiedDocument) -> list[Row]:
+    """Return one row a PCR; the unnamed ones that are all zeros or all ones share one."""
+    rows: list[Row] = []
+    names = PCR_NAMES[document.kind]
     together: dict[bytes, list[int]] = {_ZERO: [], _ONES: []}
     for index, value in document.pcrs.items():
         if value in together and index not in names:
             together[value].append(index)
         else:
-            table.add_row(f"PCR{index}", names.get(index, ""), _digest(document, index, value))
+            rows.append(((f"PCR{index}", names.get(index, "")), _pcr(document, index, value)))
     for indexes, word in zip(together.values(), ("zero", "all ff"), strict=True):
         if indexes:
-            table.add_row("others", word, Text(_ranges(indexes), style=FAINT))
-    return table
+            rows.append((("others", word), (Text(_ranges(indexes), style=FAINT),)))
+    return rows
 
 
-def _digest(document: UnverifiedDocument, index: int, value: bytes) -> Text:
+def _pcr(document: UnverifiedDocument, index: int, value: bytes) -> list[Part]:
+    meaning = meaning_of(document.kind, index, value)
     if value == _ZERO:
-        return (
-            Text("zero: DEBUG MODE", style=BAD)
-            if index in debug_pcrs(document)
-            else Text("zero", style=WARN)
-        )
-    text = Text("\n".join(digest_lines(value.hex())))
-    if (
-        document.kind is DocumentKind.ENCLAVE
-        and index == 4
-        and value == _pcr4_of(document.instance_id)
-    ):
-        text.append(f"\nthe PCR4 of {safe(document.instance_id)}", style=FAINT)
-    return text
+        style = BAD if index in _debug_pcrs(document) else WARN
+        parts: list[Part] = [Text(f"zero: {meaning}" if meaning else "zero", style=style)]
+        if (document.kind, index) == _COMMAND_LINE_PCR and any(document.pcrs.get(8, _ZERO)):
+            parts.append(Text(BOOT_LOADER_NOTE, style=WARN))
+        return parts
+    parts = [Digits(value.hex())]
+    if meaning is not None:
+        parts.append(Text(meaning, style=WARN))
+    if (document.kind, index) == _INSTANCE_PCR and value == _pcr4_of(document):
+        parts.append(Text(f"the PCR4 of {ascii_only(document.instance_id)}", style=FAINT))
+    return parts
 
 
-def _pcr4_of(instance: str) -> bytes | None:
+def _pcr4_of(document: UnverifiedDocument) -> bytes | None:
     try:
-        return pcr.instance_id(instance).value
+        return pcr.instance_id(document.instance_id).value
     except PolicyError:
         return None
 
@@ -185,46 +172,54 @@ def _ranges(indexes: list[int]) -> str:
     return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
 
 
-def _field_table(document: UnverifiedDocument) -> Table:
-    table = Table.grid(padding=(0, 2))
+def _fields(document: UnverifiedDocument, page: Page) -> list[Row]:
     fields = {
         "public_key": document.public_key,
         "user_data": document.user_data,
         "nonce": document.nonce,
     }
-    for name, value in fields.items():
-        table.add_row(name, *_field(value))
+    rows: list[Row] = [((name,), _field(value, page)) for name, value in fields.items()]
     for name in document.unknown_fields:
-        table.add_row(safe(name, 20), Text("a field that AWS does not list", style=BAD))
-    return table
+        label = ascii_only(name, 20)
+        rows.append(((label,), (Text("a field that AWS does not list", style=BAD),)))
+    return rows
 
 
-def _field(value: bytes | None) -> tuple[RenderableType, ...]:
+def _field(value: bytes | None, page: Page) -> list[Part]:
+    """Return a field whole, or on a terminal the beginning and the SHA-256 of a long one."""
     if value is None:
-        return (Text("absent", style=FAINT),)
+        return [Text("absent", style=FAINT)]
     if not value:
-        return (Text("empty", style=WARN),)
-    if len(value) <= 2 * _SHOWN_BYTES:
-        return f"{len(value)} bytes", "\n".join(digest_lines(value.hex()))
-    return f"{len(value)} bytes", f"{value[:_SHOWN_BYTES].hex()}..."
+        return [Text("empty", style=WARN)]
+    size = f"{len(value)} byte{'' if len(value) == 1 else 's'}"
+    if len(value) <= _SHOWN_WHOLE or not page.is_terminal:
+        return [size, Digits(value.hex())]
+    return [
+        f"{size}, of which the first {_SHOWN_OF_MORE} are",
+        Digits(value[:_SHOWN_OF_MORE].hex()),
+        "and the SHA-256 of all is (--json prints all)",
+        Digits(hashlib.sha256(value).hexdigest()),
+    ]
 
 
-def _chain(document: UnverifiedDocument, now: datetime, console: Console) -> Tree:
-    """Draw the certificates root first, each under the one that the document puts before it."""
-    blocks = ("█", "░") if console.encoding.lower().startswith("utf") else ("#", ".")
-    root, *others = (*document.cabundle, document.certificate)
-    lines = _certificate_lines(_read(root), now, blocks)
-    known = root in _ROOTS
-    lines[0].append(
-        ", a root of AWS" if known else ", NOT A ROOT OF AWS", style=FAINT if known else BAD
-    )
-    tree = branch = Tree(Group(*lines), guide_style=FAINT)
-    for der in others:
-        branch = branch.add(Group(*_certificate_lines(_read(der), now, blocks)))
-    return tree
+def _certificates(document: UnverifiedDocument, now: datetime, page: Page) -> list[Row]:
+    """Return one row a certificate, root first, by the names that failures have for them."""
+    blocks = ("█", "░") if page.has_blocks else ("#", ".")
+    rows: list[Row] = []
+    for place, der in enumerate(document.cabundle):
+        parts = _certificate(_read(der), now, blocks)
+        if place == 0:
+            known = der in _ROOTS
+            words = "a root of AWS" if known else "NOT A ROOT OF AWS"
+            parts[1:1] = [Text(words, style="green" if known else BAD), "SHA-256"]
+            parts.insert(3, Digits(hashlib.sha256(der).hexdigest()))
+        rows.append(((f"cabundle[{place}]",), parts))
+    rows.append((("certificate",), _certificate(_read(document.certificate), now, blocks)))
+    return rows
 
 
 def _read(der: bytes) -> _ShownCertificate:
+    sha256 = hashlib.sha256(der).hexdigest()
     try:
         certificate = x509.load_der_x509_certificate(der)
         names = [
@@ -232,18 +227,19 @@ def _read(der: bytes) -> _ShownCertificate:
             for name in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         ]
         return _ShownCertificate(
-            safe(", ".join(names), 64) or "(no common name)",
+            ascii_only(", ".join(names), 64) or "(no common name)",
+            sha256,
             certificate.not_valid_before_utc,
             certificate.not_valid_after_utc,
         )
     except (ValueError, TypeError, x509.InvalidVersion):
-        return _ShownCertificate("(a certificate that cannot be read)", None, None)
+        return _ShownCertificate("(a certificate that cannot be read)", sha256, None, None)
 
 
-def _certificate_lines(
+def _certificate(
     certificate: _ShownCertificate, now: datetime, blocks: tuple[str, str]
-) -> list[Text]:
-    """Return the name, and below it a bar of the time that has passed with its state in words."""
+) -> list[Part]:
+    """Return the name, a bar of the time that has passed with its state in words, and the dates."""
     begin, end = certificate.not_before, certificate.not_after
     if begin is None or end is None:
         return [Text(certificate.subject, style=BAD)]

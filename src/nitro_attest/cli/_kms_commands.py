@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from functools import wraps
-from typing import Annotated, Final, NoReturn, ParamSpec, final
+from typing import Annotated, Final, NoReturn, ParamSpec, assert_never, final
 
 import typer
 
@@ -94,6 +94,8 @@ def lint(
         case Format.SARIF:
             text = data.decode("utf-8")
             typer.echo(to_sarif(findings, file=file, text=text, ignored=ignored))
+        case _:
+            assert_never(output)
     order = list(kms.Severity)
     worst = order.index(fail_on)
     if any(order.index(it.severity) <= worst for it in findings if it.code not in ignored):

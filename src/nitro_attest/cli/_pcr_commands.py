@@ -1,8 +1,4 @@
-"""Declare the commands that compute PCR values.
-
-A role, an instance or a certificate comes in, 96 hex digits go out. Never: anything else on the
-standard output, so that it can be used in a script.
-"""
+"""The commands that compute PCR values: they print 96 hex digits and nothing else, for scripts."""
 
 from typing import Annotated
 
@@ -43,5 +39,5 @@ def certificate(
         str, typer.Argument(metavar="FILE", help="The certificate, PEM or DER.", show_default=False)
     ],
 ) -> None:
-    """Print PCR8 of an enclave: the certificate its image was signed with."""
+    """Print PCR8 of an enclave: the signing certificate."""
     typer.echo(pcr.signing_certificate(read_bytes(file, pcr.MAX_CERTIFICATE_BYTES + 1)).hex())

@@ -1,20 +1,18 @@
-"""Declare the commands that make, show, check, compare and carry over policies.
+"""The commands that make, show, check and compare policies, and carry them to KMS.
 
-Files and decisions come in, policy files or words go out. Never: a file overwritten.
+A file that exists is never overwritten.
 """
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from nitro_attest import PolicyError
-from nitro_attest.cli import _new_policy, _words
-from nitro_attest.cli._difference import compare, same_verdicts_other_words
-from nitro_attest.cli._lines import complain, safe
-from nitro_attest.cli._terminal import BAD, FAINT, GOOD, WARN, console
+from nitro_attest._text import printable
+from nitro_attest.cli import _new_policy, _show_policy
+from nitro_attest.cli._lines import complain
+from nitro_attest.cli._terminal import Digits, page
 from nitro_attest.policy_file import policy_to_json, policy_to_toml, read_policy
 from nitro_attest.reference_values import kms
 
@@ -30,7 +28,7 @@ def _source(name: str, what: str) -> object:
 
 
 @app.command()
-def new(
+def new(  # noqa: PLR0913, PLR0917 - each option of the command is a parameter
     from_nitro_cli: Annotated[
         str | None, _source("--from-nitro-cli", "JSON of nitro-cli build-enclave, describe-eif.")
     ] = None,
@@ -56,7 +54,7 @@ def new(
     ] = None,
     waive: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=WHY", help="Leave a check out, such as pcr4=WHY."),
+        typer.Option(metavar="NAME=WHY", help="Skip a check, such as pcr4=WHY."),
     ] = None,
     public_key: Annotated[
         str | None, typer.Option(metavar="RULE", help="present, absent, or hex digits.")
@@ -65,11 +63,11 @@ def new(
         str | None, typer.Option(metavar="RULE", help="present, absent, or hex digits.")
     ] = None,
     timestamp_only: Annotated[
-        str | None, typer.Option(metavar="WHY", help="Ask for no nonce.", show_default=False)
+        str | None, typer.Option(metavar="WHY", help="Demand no nonce.", show_default=False)
     ] = None,
     max_age: Annotated[str, typer.Option(metavar="SPAN", help="How old a document may be.")] = "5m",
     max_clock_skew: Annotated[
-        str, typer.Option(metavar="SPAN", help="How far ahead its clock may be.")
+        str, typer.Option(metavar="SPAN", help="How far a clock may be off.")
     ] = "30s",
     trust_anchor: Annotated[
         str, typer.Option(metavar="ROOT", help="Name of a root, or file with one.")
@@ -133,17 +131,22 @@ def new(
 
 @app.command()
 def show(file: File) -> None:
-    """Say in words what a policy demands."""
-    _words.show(read_policy(Path(file)), console())
+    """Show in words all that a policy demands."""
+    _show_policy.show(read_policy(file), page())
 
 
 @app.command()
 def check(file: File) -> None:
     """Check that a file states a policy."""
-    policy = read_policy(Path(file))
-    left_out = len(_words.waivers(policy))
-    typer.echo(
-        f"{safe(file)}: a policy with {len(policy.measurements)} set(s) of measurements, {left_out} check(s) left out"
+    policy = read_policy(file)
+    out = page()
+    out.rows(
+        [
+            (("policy",), (printable(file),)),
+            (("measurement sets",), (f"{len(policy.measurements)}",)),
+            (("skipped checks",), (f"{len(policy.waivers())}",)),
+            (("SHA-256",), (Digits(policy.digest()),)),
+        ]
     )
 
 
@@ -153,28 +156,7 @@ def diff(
     new: Annotated[str, typer.Argument(metavar="NEW", help="Policy file.", show_default=False)],
 ) -> None:
     """Say which documents would change verdict."""
-    before, after = read_policy(Path(old)), read_policy(Path(new))
-    differences = compare(before, after)
-    table = Table.grid(padding=(0, 2))
-    styles = {"same": FAINT, "stricter": GOOD, "looser": BAD}
-    for difference in differences:
-        lines = [Text(f"- {line}") for line in difference.stricter] + [
-            Text(f"+ {line}") for line in difference.looser
-        ]
-        table.add_row(
-            difference.rule,
-            Text(difference.word, style=styles.get(difference.word, WARN)),
-            Text("\n").join(lines),
-        )
-    out = console()
-    out.print(table)
-    if any(difference.stricter or difference.looser for difference in differences):
-        out.print(
-            "\n- refused from now on, + believed from now on, as far as the other rules are met."
-        )
-    else:
-        words = "; labels or reasons changed" if same_verdicts_other_words(before, after) else ""
-        out.print(f"\nNo document changes verdict{words}.")
+    _show_policy.show_difference(read_policy(old), read_policy(new), page())
 
 
 @app.command("to-kms")
@@ -183,7 +165,7 @@ def to_kms(file: File) -> None:
 
     What KMS does not check is remarked on; what it cannot say is an error.
     """
-    statements = kms.to_kms(read_policy(Path(file)))
+    statements = kms.to_kms(read_policy(file))
     for remark in statements.remarks:
         complain(f"remark: {remark}")
     typer.echo(statements.to_json())
@@ -194,8 +176,10 @@ def _write(name: str, text: str) -> None:
     try:
         with Path(name).open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
-    except (OSError, ValueError) as exc:
-        problem = (
-            exc.strerror if isinstance(exc, OSError) and exc.strerror else "not a name of a file"
-        )
-        raise PolicyError(safe(name), f"cannot be written: {problem}") from exc
+    except OSError as exc:
+        problem = exc.strerror
+    except ValueError:
+        problem = "a file name cannot contain a NUL"
+    else:
+        return
+    raise PolicyError(printable(name), f"cannot be written: {problem}")

@@ -1,75 +1,191 @@
-"""Show the verdict on one document: every step, then ACCEPTED or REFUSED, what differs, and what was not checked.
+"""Show verdicts: on one document step by step, on many as a list with a summary, or as JSON.
 
-An outcome and the policy come in, lines go out. Never: a claim of a document that was refused.
+Nothing that a rejected document claims is shown, only what differs from what was expected. Every
+verdict names the trust anchor it was given under.
 """
 
 import re
-from collections.abc import Iterable
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Final
 
+import typer
 from rich.console import Console
-from rich.table import Table
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.text import Text
 
-from nitro_attest import Failure, Policy, Waiver
-from nitro_attest.cli._lines import at, safe
-from nitro_attest.cli._outcome import Outcome
-from nitro_attest.cli._reasons import EXPLANATIONS
-from nitro_attest.cli._terminal import BAD, FAINT, GOOD, WARN, verdict
-from nitro_attest.cli._words import name_of_set, waivers
+from nitro_attest import Failure, Policy, TrustAnchor, Waiver
+from nitro_attest._text import ascii_only, printable
+from nitro_attest.cli._documents import (
+    Call,
+    Exit,
+    Outcome,
+    Source,
+    outcomes,
+    reasons_of,
+    to_json,
+    worst,
+)
+from nitro_attest.cli._explain import EXPLANATIONS
+from nitro_attest.cli._lines import at
+from nitro_attest.cli._terminal import (
+    BAD,
+    FAINT,
+    GOOD,
+    WARN,
+    Digits,
+    Page,
+    Row,
+    verdict,
+)
+from nitro_attest.policy_review import anchor_in_words, name_of_set
 
 # Step, the reasons that end it, the beginnings of the waivers that touch it, and the word for a
 # step that one touched.
 _STEPS: Final = (
-    ("document", ("cose.", "cbor.", "document."), ("unknown_fields",), "passed in part"),
+    ("document", ("cose.", "cbor.", "document."), ("unknown_fields",), "partly checked"),
     ("certificates", ("chain.",), (), ""),
     ("signature", ("signature.",), (), ""),
-    ("freshness", ("freshness.",), ("freshness",), "passed in part"),
-    ("measurements", ("policy.debug", "policy.pcr"), ("measurements", "pcr"), "passed in part"),
-    ("public key", ("policy.public_key",), ("public_key",), "left out"),
-    ("user data", ("policy.user_data",), ("user_data",), "left out"),
+    ("freshness", ("freshness.",), ("freshness",), "partly checked"),
+    (
+        "measurements",
+        ("policy.debug", "policy.pcr"),
+        ("measurements", "pcr"),
+        "partly checked",
+    ),
+    ("public key", ("policy.public_key",), ("public_key",), "not checked"),
+    ("user data", ("policy.user_data",), ("user_data",), "not checked"),
 )
-_FIRST_OF_POLICY: Final = 4  # the steps from here on are all done, whatever they find
+_FIRST_OF_POLICY: Final = 4  # from this step on, all are done, whatever they find
 _HEX: Final = re.compile(r"[0-9a-f]{33,}")
-_ROW: Final = 32  # hex digits in one of two columns
-_MARKED_DIGITS: Final = 24  # beyond that marks are clutter: the values are simply others
+_MARKED_DIGITS: Final = 24  # beyond that marks are clutter: the values are unrelated
+_WORD: Final = {Exit.ACCEPTED: "accepted", Exit.MISTAKE: "UNREAD"}
 
 
-def show(outcome: Outcome, policy: Policy, console: Console) -> None:
-    """Draw the outcome."""
-    console.print(_steps(outcome, policy))
-    console.print()
+def show_one(outcome: Outcome, policy: Policy, page: Page) -> None:
+    """Write the verdict on one document."""
+    failures = _failures(outcome)
+    page.rows(_steps(failures, _waivers(outcome, policy)))
+    page.gap()
     if outcome.result is not None:
         result = outcome.result
-        console.print(verdict("ACCEPTED", GOOD), safe(result.claims.module_id))
-        console.print(
-            f"\nIt matches {name_of_set(result.matched)}; decide anew after {at(result.valid_until)}."
+        page.line(verdict("ACCEPTED", GOOD), " ", ascii_only(result.claims.module_id))
+        page.gap()
+        page.rows(
+            [
+                (("matches",), (name_of_set(result.matched),)),
+                (("valid until",), (f"{at(result.valid_until)}; verify again after that",)),
+                _anchor(result.trust_anchor),
+            ]
         )
-        _show_waivers("Not checked, as the policy says:", result.not_checked, console)
+        _show_waivers("Not checked, as the policy says:", result.not_checked, page)
         return
-    console.print(
-        verdict("REFUSED", BAD), ", ".join(dict.fromkeys(str(it.reason) for it in outcome.failures))
-    )
-    for failure in outcome.failures:
-        console.print()
-        _show_failure(failure, console)
-    first = outcome.failures[0].reason
-    console.print(f"\n{EXPLANATIONS[first].action}")
-    console.print(Text(f"More: nitro-attest explain {first}", style=FAINT))
-    _show_waivers("The policy leaves unchecked:", waivers(policy), console)
+    page.line(verdict("REJECTED", BAD), " ", reasons_of(outcome))
+    for failure in failures:
+        page.gap()
+        _show_failure(failure, page)
+    page.gap()
+    first = failures[0].reason
+    page.line(EXPLANATIONS[first].action)
+    page.line(Text(f"More: nitro-attest explain {first}", style=FAINT))
+    page.gap()
+    page.rows([_anchor(policy.trust_anchor)])
+    _show_waivers("The policy does not check:", policy.waivers(), page)
 
 
-def _steps(outcome: Outcome, policy: Policy) -> Table:
-    table = Table.grid(padding=(0, 2))
-    reasons = [str(failure.reason) for failure in outcome.failures]
-    waived = [
-        waiver.subject
-        for waiver in (outcome.result.not_checked if outcome.result else waivers(policy))
-    ]
+def show_many(sources: list[Source], call: Call, page: Page) -> Exit:
+    """Verify every document, write a line for each and a summary; return the highest exit code."""
+    counts: Counter[str] = Counter()
+    codes: set[Exit] = set()
+    kept: list[Outcome] = []
+    with outcomes(sources, call) as found:
+        for outcome in _with_progress(found, len(sources)):
+            codes.add(outcome.exit_code)
+            counts[f"{_word(outcome)} {reasons_of(outcome)}".strip()] += 1
+            if page.is_terminal:
+                kept.append(outcome)
+            else:  # a pipe gets each verdict at once
+                page.line("  ".join(filter(None, (f"{_word(outcome):<8}", *_record(outcome)))))
+    if kept:
+        page.rows(
+            [
+                (
+                    (
+                        Text(_word(it), style=BAD if it.exit_code else GOOD),
+                        reasons_of(it) if it.problem is None else "",
+                    ),
+                    (printable(it.name),)
+                    if it.problem is None
+                    else (printable(it.name), it.problem),
+                )
+                for it in kept
+            ]
+        )
+    page.gap()
+    page.line(f"{len(sources)} documents")
+    page.rows([((f"{count:>7}",), (kind,)) for kind, count in counts.most_common()])
+    page.gap()
+    page.rows([_anchor(call.policy.trust_anchor)])
+    return worst(codes)
+
+
+def print_json(sources: list[Source], call: Call) -> Exit:
+    """Verify every document, print one line of JSON for each, and return the highest exit code."""
+    codes: set[Exit] = set()
+    with outcomes(sources, call) as found:
+        for outcome in found:
+            typer.echo(to_json(outcome, call.policy))
+            codes.add(outcome.exit_code)
+    return worst(codes)
+
+
+def _failures(outcome: Outcome) -> tuple[Failure, ...]:
+    return () if outcome.rejection is None else outcome.rejection.failures
+
+
+def _record(outcome: Outcome) -> tuple[str, str]:
+    return printable(outcome.name), reasons_of(outcome)
+
+
+def _word(outcome: Outcome) -> str:
+    return _WORD.get(outcome.exit_code, "REJECTED")
+
+
+def _with_progress(found: Iterable[Outcome], total: int) -> Iterator[Outcome]:
+    """Draw a bar on the standard error while the outcomes come in, if that is a terminal."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield from found
+        return
+    with Progress(
+        "verifying",
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        yield from bar.track(found, total=total)
+
+
+def _waivers(outcome: Outcome, policy: Policy) -> tuple[Waiver, ...]:
+    return policy.waivers() if outcome.result is None else outcome.result.not_checked
+
+
+def _anchor(anchor: TrustAnchor) -> Row:
+    """Name the trust anchor, loudly if AWS does not publish it."""
+    words = Text(anchor_in_words(anchor), style="default" if anchor.is_root_of_aws else BAD)
+    return (("trust anchor",), (words, "SHA-256", Digits(anchor.sha256)))
+
+
+def _steps(failures: tuple[Failure, ...], waivers: tuple[Waiver, ...]) -> list[Row]:
+    reasons = [str(failure.reason) for failure in failures]
+    waived = [waiver.subject for waiver in waivers]
     failed_at = next(
         (place for place, (_, ends, _, _) in enumerate(_STEPS) if _any_begins(reasons, ends)),
         len(_STEPS),
     )
+    rows: list[Row] = []
     for place, (name, ends, beginnings, in_part) in enumerate(_STEPS):
         if _any_begins(reasons, ends):
             word = Text("FAILED", style=BAD)
@@ -79,65 +195,56 @@ def _steps(outcome: Outcome, policy: Policy) -> Table:
             word = Text(in_part, style=WARN)
         else:
             word = Text("passed", style=GOOD)
-        table.add_row(f"{place + 1}", name, word)
-    return table
+        rows.append(((f"{place + 1}", name), (word,)))
+    return rows
 
 
 def _any_begins(texts: Iterable[str], beginnings: tuple[str, ...]) -> bool:
     return any(text.startswith(beginnings) for text in texts)
 
 
-def _show_failure(failure: Failure, console: Console) -> None:
-    """Show one failure; two values of the same length stand side by side, with their different digits marked."""
-    title = Text()
-    title.append(str(failure.reason), style=BAD)
-    title.append(f"  {failure.subject}")
+def _show_failure(failure: Failure, page: Page) -> None:
+    """Write one failure; digests are written side by side, with the digits that differ marked."""
+    page.line(Text(str(failure.reason), style=BAD), f"  {failure.subject}")
     expected, actual = failure.expected, failure.actual
     if expected and actual and _HEX.fullmatch(expected) and len(expected) == len(actual):
-        different = [
-            place
-            for place, pair in enumerate(zip(expected, actual, strict=True))
-            if pair[0] != pair[1]
-        ]
-        console.print(title)
-        console.print(_side_by_side(expected, actual, different))
+        _show_digits(expected, actual, page)
         return
-    console.print(title)
-    for name, value in (("expected", expected), ("found", actual)):
-        if value is not None:
-            console.print(_row(f"  {name:<8}", value))
+    rows: list[Row] = [
+        ((name,), (value,))
+        for name, value in (("expected", expected), ("found", actual))
+        if value is not None
+    ]
+    if rows:
+        page.rows(rows, indent=2)
 
 
-def _row(name: str, value: str) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_row(name, value)
-    return table
-
-
-def _side_by_side(expected: str, actual: str, different: list[int]) -> Table:
-    table = Table.grid(padding=(0, 2))
-    found = f"found, different digits: {len(different)} of {len(expected)}"
-    table.add_row("", Text("expected", style=FAINT), Text(found, style=FAINT))
-    marked = len(different) <= _MARKED_DIGITS
-    for start in range(0, len(expected), _ROW):
-        columns = [Text(value[start : start + _ROW]) for value in (expected, actual)]
-        places = [place - start for place in different if start <= place < start + _ROW]
+def _show_digits(expected: str, actual: str, page: Page) -> None:
+    pairs = zip(expected, actual, strict=True)
+    different = [place for place, (one, other) in enumerate(pairs) if one != other]
+    page.line(f"different digits: {len(different)} of {len(expected)}", indent=2)
+    if not page.is_terminal:
+        page.rows([(("expected",), (expected,)), (("found",), (actual,))], indent=2)
+        return
+    length = page.row_of_digits(2, 2)
+    page.line(Text(f"{'expected':<{length}}  found", style=FAINT), indent=2)
+    for start in range(0, len(expected), length):
+        left, right = (Text(value[start : start + length]) for value in (expected, actual))
+        places = [place - start for place in different if start <= place < start + length]
         for place in places:
-            columns[0].stylize(GOOD, place, place + 1)
-            columns[1].stylize(BAD, place, place + 1)
-        table.add_row("", *columns)
-        if places and marked:
-            marks = "".join("^" if place in places else " " for place in range(max(places) + 1))
-            table.add_row("", marks, marks)
-    return table
+            left.stylize(GOOD, place, place + 1)
+            right.stylize(BAD, place, place + 1)
+        left.append(" " * (length - len(left.plain)))
+        page.line(left, "  ", right, indent=2)
+        if places and len(different) <= _MARKED_DIGITS:
+            marks = "".join("^" if place in places else " " for place in range(length))
+            page.line(f"{marks}  {marks}", indent=2)
 
 
-def _show_waivers(title: str, listed: tuple[Waiver, ...], console: Console) -> None:
+def _show_waivers(title: str, listed: tuple[Waiver, ...], page: Page) -> None:
+    page.gap()
     if not listed:
-        console.print("\nThe policy leaves nothing unchecked.")
+        page.line("The policy skips no check.")
         return
-    console.print(Text(f"\n{title}", style=WARN))
-    table = Table.grid(padding=(0, 2))
-    for waiver in listed:
-        table.add_row(f"  {waiver.subject}", waiver.because)
-    console.print(table)
+    page.line(Text(title, style=WARN))
+    page.rows([((waiver.subject,), (waiver.because,)) for waiver in listed], indent=2)

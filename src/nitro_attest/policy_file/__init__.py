@@ -1,23 +1,32 @@
-"""Read and write policies as TOML or JSON, so that a reviewer needs no Python (needs the extra `cli`).
+"""Read and write policies as TOML or JSON, for reviewers without Python (extra `policy`).
 
-A file's text comes in and a `Policy` goes out, or the other way round, without loss. Never: an
-unknown key, a key given twice, a value of another type, or a default for a decision that the file
-leaves out.
+A policy that is written and read again is equal to the first. An unknown key, a key given twice, a
+value of another type and a decision that is missing are errors; no decision has a default.
 """
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
+from os import PathLike, fspath
 from typing import Any, Final
 
-from nitro_attest import Policy, PolicyError, _strict_json
+from nitro_attest import MissingExtraError, Policy, PolicyError, _strict_json
+from nitro_attest._bounded_file import read_file
+from nitro_attest._duration import write_duration
+from nitro_attest._text import printable
 from nitro_attest.policy_file import _plain, _toml
-from nitro_attest.policy_file._plain import NAMED_ANCHORS, write_duration
-from nitro_attest.policy_file._reading import read_duration, read_table
-from nitro_attest.policy_file._schema import PolicyTable
+from nitro_attest.policy_file._plain import NAMED_ANCHORS
+
+try:
+    from nitro_attest.policy_file._reading import in_words_of_files, read_duration, read_table
+    from nitro_attest.policy_file._schema import PolicyTable
+except ModuleNotFoundError as missing:
+    if (missing.name or "").partition(".")[0] not in {"pydantic", "pydantic_core"}:
+        raise
+    raise MissingExtraError("policy") from missing
 
 __all__ = [
     "NAMED_ANCHORS",
+    "in_words_of_files",
     "json_schema",
     "policy_from_json",
     "policy_from_toml",
@@ -32,19 +41,19 @@ SCHEMA_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
 def policy_from_toml(text: bytes | str, *, source: str = "policy") -> Policy:
-    """Return the policy that a TOML text states; `source` names it in errors.
+    """Return the policy that a TOML text of at most 64 KiB states; `source` names it in errors.
 
     Raises:
         PolicyError: `field` holds the source, the line where it is known, and the key path;
             `problem` what was expected.
 
     """
-    decoded = _strict_json.decode_text(text, source)
+    decoded = _strict_json.decode_text(text, source, _toml.MAX_TOML_BYTES)
     return read_table(_toml.parse(decoded, source), lambda path: _toml.place(decoded, source, path))
 
 
 def policy_from_json(text: bytes | str, *, source: str = "policy") -> Policy:
-    """Return the policy that a JSON text states; `source` names it in errors.
+    """Return the policy that a JSON text of at most 1 MiB states; `source` names it in errors.
 
     Raises:
         PolicyError: `field` holds the source and the key path, or the line of what is not JSON.
@@ -54,8 +63,17 @@ def policy_from_json(text: bytes | str, *, source: str = "policy") -> Policy:
 
 
 def policy_to_toml(policy: Policy, *, remarks: Iterable[str] = ()) -> str:
-    """Return `policy` as TOML with comments for a reviewer; `remarks` become comments at the top."""
-    return _toml.write(_plain.to_table(policy), remarks)
+    """Return `policy` as TOML with comments for a reviewer; `remarks` become comments at the top.
+
+    Raises:
+        PolicyError: It would have more than 64 KiB, which `policy_from_toml` rejects.
+
+    """
+    text = _toml.write(_plain.to_table(policy), remarks)
+    if len(text.encode("utf-8")) > _toml.MAX_TOML_BYTES:
+        source = "policy"
+        raise PolicyError(source, f"as TOML it has over {_toml.MAX_TOML_BYTES} bytes: use JSON")
+    return text
 
 
 def policy_to_json(policy: Policy) -> str:
@@ -63,27 +81,22 @@ def policy_to_json(policy: Policy) -> str:
     return json.dumps(_plain.to_table(policy), indent=2, ensure_ascii=False) + "\n"
 
 
-def read_policy(path: Path) -> Policy:
+def read_policy(path: str | PathLike[str]) -> Policy:
     """Return the policy in a file whose name ends in .toml or .json.
 
     Raises:
         PolicyError: The file can't be read, has another ending, or does not state a policy.
 
     """
-    source = _strict_json.shown(str(path))[1:-1]
-    if path.suffix not in {".toml", ".json"}:
-        raise PolicyError(source, "expected a name that ends in .toml or .json")
-    try:
-        with path.open("rb") as file:
-            text = file.read(_strict_json.MAX_TEXT_BYTES + 1)
-    except (OSError, ValueError) as exc:  # ValueError: a NUL in the name
-        problem = exc.strerror if isinstance(exc, OSError) and exc.strerror else "no such file"
-        raise PolicyError(source, f"cannot be read: {problem}") from exc
-    return (
-        policy_from_toml(text, source=source)
-        if path.suffix == ".toml"
-        else policy_from_json(text, source=source)
-    )
+    name = fspath(path)
+    source = printable(name)
+    if name.endswith(".toml"):
+        text = read_file(name, _toml.MAX_TOML_BYTES + 1)
+        return policy_from_toml(text, source=source)
+    if name.endswith(".json"):
+        text = read_file(name, _strict_json.MAX_TEXT_BYTES + 1)
+        return policy_from_json(text, source=source)
+    raise PolicyError(source, "expected a name that ends in .toml or .json")
 
 
 def json_schema() -> dict[str, Any]:

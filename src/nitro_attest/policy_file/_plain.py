@@ -1,11 +1,10 @@
-"""Turn a `Policy` into plain tables, texts and numbers, in the order in which a reviewer reads them.
+"""Turn a `Policy` into plain tables, texts and numbers, in the order of a review.
 
-A `Policy` comes in, a dictionary goes out that both writers write. Never: a value that reads back
-as another one.
+Both writers write these tables; what they write reads back as an equal policy.
 """
 
 from base64 import b64encode
-from datetime import timedelta
+from dataclasses import fields
 from typing import Any, Final, assert_never
 
 from nitro_attest import (
@@ -29,6 +28,7 @@ from nitro_attest import (
     TimestampOnly,
     TrustAnchor,
 )
+from nitro_attest._duration import write_duration
 
 VERSION: Final = 1
 NAMED_ANCHORS: Final = {
@@ -48,17 +48,6 @@ def to_table(policy: Policy) -> dict[str, Any]:
         "freshness": _freshness(policy.freshness),
         "measurements": [_set(measurements) for measurements in policy.measurements],
     }
-
-
-def write_duration(value: timedelta) -> str:
-    """Write a time span as a policy file has it: days, hours, minutes and seconds, those that are not zero."""
-    minutes, seconds = divmod(value.seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [(value.days, "d"), (hours, "h"), (minutes, "m")]
-    text = "".join(f"{number}{unit}" for number, unit in parts if number)
-    if value.microseconds:
-        return text + f"{seconds}.{value.microseconds:06}".rstrip("0") + "s"
-    return text + f"{seconds}s" if seconds or not text else text
 
 
 def _anchor(anchor: TrustAnchor) -> str | dict[str, str]:
@@ -116,11 +105,11 @@ def _set(measurements: Measurements) -> dict[str, Any]:
 
 
 def _pcrs(measurements: EnclaveMeasurements | NitroTpmMeasurements) -> dict[str, Any]:
-    """Write a set field by field; `other_pcrs` keeps its order and is left out when it is empty."""
+    """Write a set field by field; `other_pcrs` keeps its order and is omitted if empty."""
     values: dict[str, Any] = {"label": measurements.label}
-    for name in measurements.__dataclass_fields__:
-        if name not in {"label", "other_pcrs"}:
-            values[name] = _rule(getattr(measurements, name))
+    for field in fields(measurements):
+        if field.name not in {"label", "other_pcrs"}:
+            values[field.name] = _rule(getattr(measurements, field.name))
     if measurements.other_pcrs:
         values["other_pcrs"] = {str(index): value.hex() for index, value in measurements.other_pcrs}
     return values

@@ -1,7 +1,6 @@
 """Turn the tables of a policy file into a `Policy`.
 
-Plain values from TOML or JSON come in, a `Policy` goes out. Never: an error without the key path it
-is about.
+Every error names the key path it is about, and speaks of the file's keys, not of Python's names.
 """
 
 import binascii
@@ -59,6 +58,21 @@ _SETS: Final[dict[str, Callable[[str], Measurements]]] = {
     "debug_enclave": DebugEnclave,
     "any_nitrotpm": AnyNitroTpm,
 }
+_WORD_OF_FILE: Final = {
+    "AnyEnclave": 'kind = "any_enclave"',
+    "AnyNitroTpm": 'kind = "any_nitrotpm"',
+    "DebugEnclave": 'kind = "debug_enclave"',
+    "EnclaveMeasurements": 'kind = "enclave"',
+    "NitroTpmMeasurements": 'kind = "nitrotpm"',
+    "FreshNonce": 'kind = "fresh_nonce"',
+    "TimestampOnly": 'kind = "timestamp_only"',
+    "NotChecked": "not_checked",
+    "Absent": '"absent"',
+    "Sha384": "96 hex digits",
+    "a timedelta": "a duration",
+    "a tuple": "a list",
+}
+_PYTHON_NAME: Final = re.compile(rf"\b(?:{'|'.join(_WORD_OF_FILE)})\b")
 
 
 def read_table(value: object, place: Place) -> Policy:
@@ -71,7 +85,7 @@ def read_table(value: object, place: Place) -> Policy:
     try:
         table = PolicyTable.model_validate(value)
     except ValidationError as exc:
-        raise _first_error(exc.errors(include_url=False), value, place) from exc
+        raise _first_error(exc.errors(include_url=False), value, place) from None
     sets = tuple(
         _read_set(entry, place, ("measurements", index))
         for index, entry in enumerate(table.measurements)
@@ -97,14 +111,19 @@ def read_table(value: object, place: Place) -> Policy:
 
 
 def _at(place: Place, path: KeyPath, make: Callable[[_A], _T], written: _A) -> _T:
-    """Return what `make` makes, or name the key that it refused."""
+    """Return what `make` makes, or name the key that it rejects."""
     try:
         return make(written)
     except PolicyError as exc:
-        key = exc.field.rpartition(".")[2]
+        key, *index = exc.field.rpartition(".")[2].rstrip("]").split("[")
         if isinstance(written, BaseModel) and key in type(written).model_fields:
-            path = (*path, key)
-        raise PolicyError(place(path), exc.problem) from exc
+            path = (*path, key, *index)
+        raise PolicyError(place(path), in_words_of_files(exc.problem)) from None
+
+
+def in_words_of_files(problem: str) -> str:
+    """Return a message of the library with the words of policy files for Python's names."""
+    return _PYTHON_NAME.sub(lambda found: _WORD_OF_FILE[found[0]], problem)
 
 
 def _read_set(written: SetTable, place: Place, path: KeyPath) -> Measurements:
@@ -166,8 +185,8 @@ def _read_anchor(written: str | TrustAnchorTable) -> TrustAnchor:
         return NAMED_ANCHORS[written]
     try:
         certificate = b64decode(written.certificate, validate=True)
-    except binascii.Error as exc:
-        raise PolicyError("trust_anchor.certificate", EXPECTED[BASE64]) from exc
+    except binascii.Error:
+        raise PolicyError("trust_anchor.certificate", EXPECTED[BASE64]) from None
     return TrustAnchor(name=written.name, certificate=certificate, sha256=written.sha256)
 
 
@@ -193,12 +212,12 @@ def read_duration(text: str, field: str) -> timedelta:
             seconds=int(seconds),
             microseconds=int(f"{fraction or '.0'}00000"[1:7]),
         )
-    except OverflowError as exc:
-        raise PolicyError(field, "expected at most 999999999d") from exc
+    except OverflowError:
+        raise PolicyError(field, "expected at most 999999999d") from None
 
 
 def _first_error(errors: list[ErrorDetails], value: object, place: Place) -> PolicyError:
-    """Make the exception for the first error, with the number of the others."""
+    """Return the exception for the first error, with the number of the others."""
     first = errors[0]
     problem = _problem(first)
     if len(errors) > 1:
@@ -207,27 +226,28 @@ def _first_error(errors: list[ErrorDetails], value: object, place: Place) -> Pol
 
 
 def _problem(error: ErrorDetails) -> str:
-    """Say what was expected; the value itself is never repeated."""
+    """Return what was expected; the value itself is never repeated."""
     match error["type"]:
         case "missing":
-            return "this decision is missing; a policy file leaves none out"
+            return "this decision is missing; a policy file states every one"
         case "extra_forbidden":
             return "not a key of a policy file"
         case "union_tag_invalid" | "union_tag_not_found":
-            return f"expected kind to be one of {error.get('ctx', {}).get('expected_tags', 'those of this table')}"
+            kinds = error.get("ctx", {}).get("expected_tags", "those of this table")
+            return f"expected kind to be one of {kinds}"
         case "string_pattern_mismatch":
             return EXPECTED[error["ctx"]["pattern"]] if "ctx" in error else error["msg"]
         case _:
+            message, _, _ = error["msg"].partition(" or instance of ")
             return (
-                error["msg"]
-                .replace("Input should be", "expected")
+                message.replace("Input should be", "expected")
                 .replace("dictionary", "table")
                 .replace("string", "text")
             )
 
 
 def _key_path(loc: tuple[int | str, ...], value: object) -> KeyPath:
-    """Return the keys of the file in pydantic's location, which also names the forms of a union it went through."""
+    """Return the keys of the file in pydantic's location, which also names forms of a union."""
     path: list[str | int] = []
     for place, step in enumerate(loc):
         inside = cast("Any", value)

@@ -1,11 +1,11 @@
-"""State the form of a policy file: which keys, of which types, none of them left out.
+"""The form of a policy file: which keys it has, and of which types.
 
-These tables are what is checked and what the JSON Schema is made from; pydantic is used here and
-nowhere else. Never: a conversion of types or a default for a decision. What the values mean is
-decided by the types of `nitro_attest`.
+Files are checked against these tables, and the JSON Schema is made from them. There is no
+conversion of types and no default for a decision. What the values mean is decided by the types of
+`nitro_attest`.
 """
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
@@ -27,7 +27,7 @@ EXPECTED: Final = {
 """What a text of each pattern is called in an error."""
 
 Because = Annotated[
-    str, Field(min_length=1, description="Why: printable text; it comes back in every result.")
+    str, Field(min_length=1, description="Why: printable text; it is repeated in every result.")
 ]
 Digest = Annotated[str, Field(pattern=DIGEST, description="A SHA-384 digest: 96 hex digits.")]
 Duration = Annotated[
@@ -36,25 +36,25 @@ Duration = Annotated[
 
 
 class _Table(BaseModel):
-    """Refuse unknown keys and other types."""
+    """A table that rejects unknown keys and other types."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class NotCheckedTable(_Table):
-    """Leave a check out, and say why."""
+    """A check that is skipped, with the reason."""
 
     not_checked: Because
 
 
 class EqualsTable(_Table):
-    """Demand exactly these bytes, in hex digits."""
+    """Exactly these bytes, in hex digits."""
 
     equals: Annotated[str, Field(pattern=FIELD_BYTES)]
 
 
-def _form(value: Any) -> str:
-    """Say which form of a rule is meant: a text is a word or a value, a table says by its key."""
+def _form(value: object) -> str:
+    """Return which form of a rule is meant: a text is a word or value, a table has a key."""
     if not isinstance(value, dict):
         return "<text>"
     return "<equals>" if "equals" in value else "<table>"
@@ -107,7 +107,7 @@ class NitroTpmTable(_Table):
 
 
 class AnySetTable(_Table):
-    """Any code of one kind, and why that is enough."""
+    """Any code of one kind, with the reason why that is enough."""
 
     kind: Literal["any_enclave", "debug_enclave", "any_nitrotpm"]
     because: Because
@@ -122,7 +122,7 @@ class FreshNonceTable(_Table):
 
 
 class TimestampOnlyTable(_Table):
-    """The document is not older than max_age; no nonce is asked for, and why."""
+    """The document is not older than max_age; no nonce is demanded, with the reason."""
 
     kind: Literal["timestamp_only"]
     because: Because
@@ -148,7 +148,7 @@ TrustAnchorRule = Annotated[
 
 
 class PolicyTable(_Table):
-    """A policy of nitro-attest: which AWS Nitro attestation documents to believe."""
+    """A policy of nitro-attest: which AWS Nitro attestation documents to accept."""
 
     model_config = ConfigDict(title="nitro-attest policy")
 

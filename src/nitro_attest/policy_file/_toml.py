@@ -1,6 +1,8 @@
-"""Read TOML (1.0, by the standard library), find the line of a key in it, and write it with comments for a reviewer.
+"""Read TOML 1.0, find the line of a key, and write TOML with comments for a reviewer.
 
-Text comes in, plain values go out, and the other way round. Never: a line number that was guessed.
+The standard library's parser needs time that grows with the square of a dotted key's length (34 s
+for 80 kB), so the size of a text and the dots in a key are bounded first. A line number is named
+only if the parser itself confirms it.
 """
 
 import json
@@ -11,27 +13,45 @@ from typing import Any, Final, cast
 
 from nitro_attest import PolicyError
 from nitro_attest._strict_json import shown
+from nitro_attest._text import printable
 
-_MAX_TRIES: Final = (
-    70  # places where a key could be, more than the 64 sets that a key policy can give
+MAX_TOML_BYTES: Final = 65_536  # ours: a policy of 64 sets has about 60,000 bytes
+MAX_KEY_DOTS: Final = 64  # ours: no key of a policy file needs more than one
+
+# places where a key could be, more than the 64 sets that a key policy can give
+_MAX_TRIES: Final = 70
+# A string of any of the four forms, closed or not, or a comment: each is one match, as the parser
+# reads it, so that what remains of a valid text is keys, numbers and punctuation.
+_STRING_OR_COMMENT: Final = re.compile(
+    r'''"""(?:[^\\]|\\.)*?(?:"{3,5}|\\?\Z)'''
+    r"""|'''.*?(?:'{3,5}|\Z)"""
+    r"""|"(?:[^"\\\n]|\\[^\n])*+["\\]?"""
+    r"""|'[^'\n]*'?"""
+    r"""|\#[^\n]*""",
+    re.DOTALL,
 )
-_MAX_SEARCHED: Final = (
-    100_000  # characters; each try reads the text up to there, and a policy of 64 sets has 60,000
-)
+_BETWEEN_KEYS: Final = re.compile(r"[=\[\]{},\n]")
 _AT: Final = re.compile(
     r"^(?P<problem>.*) \(at (?:line (?P<line>[0-9]+), column [0-9]+|end of document)\)$", re.DOTALL
 )
 
 _HEADER: Final = (
-    "Which AWS Nitro attestation documents to believe. Every line is a decision, none has a default.",
-    '{ not_checked = "why" } leaves a check out; the reason comes back in every result.',
+    "Which AWS Nitro attestation documents to accept.",
+    "Every line is a decision; none has a default.",
+    '{ not_checked = "why" } skips a check; the reason is repeated in every result.',
 )
 _COMMENTS: Final = {
-    "trust_anchor": "The root that the certificates of a document lead to.",
-    "public_key": 'What the document says beside its PCRs: "present", "absent", { equals = "hex digits" } or not_checked.',
+    "trust_anchor": "The root certificate that a document's certificate chain must begin with.",
+    "public_key": (
+        'What the code put into the document: "present", "absent", { equals = "hex digits" } or '
+        "not_checked."
+    ),
     "unknown_fields": 'Fields that AWS does not list: "absent" or not_checked.',
-    "measurements": "A document must match every PCR of any one of the following sets.",
-    "freshness": "How old a document may be, and how far ahead its clock. fresh_nonce: it answers a nonce that we issued.",
+    "measurements": "A document must match every PCR of at least one of the following sets.",
+    "freshness": (
+        "How old a document may be, and how far ahead of ours its clock may be. fresh_nonce: it "
+        "must carry the nonce that we issued."
+    ),
 }
 
 
@@ -39,9 +59,11 @@ def parse(text: str, source: str) -> object:
     """Return what a TOML text holds.
 
     Raises:
-        PolicyError: It is not TOML; the line is named.
+        PolicyError: It is not TOML, and the line is named; or a key has more than 64 dots.
 
     """
+    if any(key.count(".") > MAX_KEY_DOTS for key in _outside_strings(text)):
+        raise PolicyError(source, f"expected at most {MAX_KEY_DOTS} dots in a key")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
@@ -49,19 +71,21 @@ def parse(text: str, source: str) -> object:
         line = found and found["line"]
         problem = found["problem"] if found else "cannot be read"
         raise PolicyError(
-            f"{source}, line {line}" if line else source, f"not TOML: {_printable(problem)}"
-        ) from exc
-    except (
-        ValueError,
-        RecursionError,
-    ) as exc:  # an integer of thousands of digits; thousands of brackets
+            f"{source}, line {line}" if line else source, f"not TOML: {printable(problem)}"
+        ) from None
+    except (ValueError, RecursionError):  # an integer of thousands of digits; thousands of brackets
         raise PolicyError(
-            source, "not TOML that can be read: a number too long or values nested too deep"
-        ) from exc
+            source, "not TOML that can be read: a number is too long, or values are nested too deep"
+        ) from None
+
+
+def _outside_strings(text: str) -> list[str]:
+    """Return the pieces of a text that can be keys: between punctuation, without strings."""
+    return _BETWEEN_KEYS.split(_STRING_OR_COMMENT.sub("_", text))
 
 
 def place(text: str, source: str, path: tuple[str | int, ...]) -> str:
-    """Write source, line (if the text is TOML and the line is certain) and key path for an error."""
+    """Write source, line (of TOML, if it is certain) and key path for an error."""
     keys = "".join(
         f"[{step}]" if isinstance(step, int) else f".{_key(step)}" for step in path
     ).lstrip(".")
@@ -70,14 +94,12 @@ def place(text: str, source: str, path: tuple[str | int, ...]) -> str:
 
 
 def _line_of(text: str, path: tuple[str | int, ...]) -> int | None:
-    """Return the first line up to which the text, read by itself, has the key: the parser is the judge."""
+    """Return the first line up to which the text, parsed by itself, has the key."""
     name = next((step for step in reversed(path) if isinstance(step, str)), None)
     lines = text.split("\n")
     candidates = [
         number for number, line in enumerate(lines, start=1) if name is not None and name in line
     ]
-    if len(text) > _MAX_SEARCHED:
-        return None
     for number in candidates[:_MAX_TRIES]:
         try:
             value: Any = tomllib.loads("\n".join(lines[:number]))
@@ -91,7 +113,7 @@ def _line_of(text: str, path: tuple[str | int, ...]) -> int | None:
 
 def write(table: dict[str, Any], remarks: Iterable[str]) -> str:
     """Return a policy's table as TOML, with a comment above every group of decisions."""
-    lines = [f"# {_printable(line)}" for line in (*_HEADER, *remarks)]
+    lines = [f"# {printable(line)}" for line in (*_HEADER, *remarks)]
     for name, value in table.items():
         if name in _COMMENTS:
             lines += ["", f"# {_COMMENTS[name]}"]
@@ -111,7 +133,7 @@ def _pairs(values: dict[str, Any]) -> list[str]:
 
 
 def _value(value: object) -> str:
-    """Write a number, a table on one line, or a text: all texts of a policy are printable, so that JSON's quoting is TOML's."""
+    """Write a number, a table on one line, or a printable text, which JSON quotes as TOML does."""
     if isinstance(value, dict):
         return "{ " + ", ".join(_pairs(cast("dict[str, Any]", value))) + " }"
     return json.dumps(value, ensure_ascii=False)
@@ -119,7 +141,3 @@ def _value(value: object) -> str:
 
 def _key(step: str) -> str:
     return step if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", step) else shown(step)
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in text)

@@ -31,12 +31,13 @@ class MalformedBerError(Exception):
 
 def element(tag: int, *parts: bytes) -> bytes:
     """Write an element with a definite length, as DER does."""
-    content = b"".join(parts)
-    size = len(content)
+    size = sum(map(len, parts))
     if size < _LONG_FORM:
-        return bytes((tag, size)) + content
-    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes((tag, _LONG_FORM | len(octets))) + octets + content
+        head = bytes((tag, size))
+    else:
+        octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+        head = bytes((tag, _LONG_FORM | len(octets))) + octets
+    return b"".join((head, *parts))
 
 
 def indefinite(tag: int, *parts: bytes) -> bytes:

@@ -59,11 +59,11 @@ def encrypt(plaintext: bytes, public_key: bytes) -> bytes:
 
     Args:
         plaintext: The secret, 0 to 1,048,576 bytes.
-        public_key: `result.claims.public_key` of a verified document.
+        public_key: `result.require_public_key()` of a verified document.
 
     Raises:
         RecipientKeyError: `key.*`, see `require_rsa_key`.
-        PolicyError: `plaintext` is no bytes or too long.
+        PolicyError: `plaintext` isn't bytes or too long.
 
     """
     _require_plaintext(plaintext)
@@ -88,7 +88,7 @@ def decrypt(envelope: bytes, private_key: RSAPrivateKey) -> bytes:
 
     Raises:
         RecipientError: The envelope can't be opened; the text doesn't say why.
-        PolicyError: `envelope` is no bytes, or `private_key` is no such key.
+        PolicyError: `envelope` isn't bytes, or `private_key` is no such key.
 
     """
     _require_private_key(private_key)
@@ -105,11 +105,11 @@ def seal(plaintext: bytes, public_key: bytes) -> bytes:
 
     Args:
         plaintext: The secret, 0 to 1,048,576 bytes.
-        public_key: `result.claims.public_key` of a verified document.
+        public_key: `result.require_public_key()` of a verified document.
 
     Raises:
         RecipientKeyError: `key.*`, see `require_rsa_key`.
-        PolicyError: `plaintext` is no bytes or too long.
+        PolicyError: `plaintext` isn't bytes or too long.
 
     """
     _require_plaintext(plaintext)
@@ -134,7 +134,7 @@ def open_sealed(envelope: bytes, private_key: RSAPrivateKey) -> bytes:
 
     Raises:
         RecipientError: The envelope can't be opened; the text doesn't say why.
-        PolicyError: `envelope` is no bytes, or `private_key` is no such key.
+        PolicyError: `envelope` isn't bytes, or `private_key` is no such key.
 
     """
     _require_private_key(private_key)

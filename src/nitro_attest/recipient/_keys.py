@@ -38,12 +38,12 @@ _ADVICE: Final = "attest RecipientKey.generate().public_key, or an RSA SubjectPu
 def require_rsa_key(public_key: bytes) -> RSAPublicKey:
     """Return the RSA public key that a verified document attests, ready for use.
 
-    `public_key` is `result.claims.public_key`: a DER SubjectPublicKeyInfo of an RSA key of 2048 to
-    8192 bits with an odd public exponent from 3 to 2**64 - 1.
+    `public_key` is `result.require_public_key()`: a DER SubjectPublicKeyInfo of an RSA key of 2048
+    to 8192 bits with an odd public exponent from 3 to 2**64 - 1.
 
     Raises:
         RecipientKeyError: `key.*`; the text says what was expected and what was found.
-        PolicyError: `public_key` is no bytes.
+        PolicyError: `public_key` isn't bytes.
 
     """
     modulus, exponent = _read(public_key)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from threading import Lock
-from typing import Final, Literal, Never, final
+from typing import Final, Literal, NoReturn, final
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
@@ -48,7 +48,8 @@ class RecipientKey:
 
     def __init__(self, *, key_size: Literal[2048, 3072, 4096] = 2048) -> None:
         """Make the key pair, as `generate` does."""
-        if key_size not in _KEY_SIZES:
+        size: object = key_size
+        if type(size) is not int or size not in _KEY_SIZES:
             raise PolicyError("key_size", "expected 2048, 3072 or 4096 bits")
         self._lock = Lock()
         self._process = os.getpid()
@@ -78,7 +79,7 @@ class RecipientKey:
         Raises:
             RecipientError: The envelope can't be opened; the text doesn't say why.
             SpentKeyError: The key was used before, or belongs to the parent of this process.
-            PolicyError: `envelope` is no bytes. The key is gone all the same.
+            PolicyError: `envelope` isn't bytes. The key is gone all the same.
 
         """
         return self._spend(envelope, opened)
@@ -89,12 +90,12 @@ class RecipientKey:
         Raises:
             RecipientError: The envelope can't be opened; the text doesn't say why.
             SpentKeyError: The key was used before, or belongs to the parent of this process.
-            PolicyError: `envelope` is no bytes. The key is gone all the same.
+            PolicyError: `envelope` isn't bytes. The key is gone all the same.
 
         """
         return self._spend(envelope, opened_sealed)
 
-    def __reduce__(self) -> Never:
+    def __reduce__(self) -> NoReturn:
         """Reject copies, which would open a second envelope."""
         raise TypeError(_NO_COPY)
 

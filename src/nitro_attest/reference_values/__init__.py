@@ -1,5 +1,5 @@
-"""Read reference values from where they live: build tools and KMS key policies.
+"""Reference values from build tools, KMS key policies, roles, instances and signing certificates.
 
-What a tool printed comes in as bytes or text, measurements go out. Never: a file or a socket opened
-here, or a PCR that was neither read, given nor waived.
+Every function takes bytes or text and opens no file. Each PCR of a set is read, given or waived;
+none has a default.
 """

@@ -1,7 +1,7 @@
-"""Read the JSON that AWS's measuring tools print: `{"Measurements": {"HashAlgorithm": ..., "PCR0": hex, ...}}` or its inside.
+"""Read the JSON of AWS's measuring tools: `{"Measurements": {"HashAlgorithm": ..., "PCR0": ...}}`.
 
-JSON comes in, PCR values by index go out. Never: a PCR that the tool does not measure, another
-digest than SHA-384.
+The inner object alone is accepted too. A PCR that the tool does not measure is an error, and so is
+any digest but SHA-384.
 """
 
 import re
@@ -20,7 +20,7 @@ _PCR: Final = re.compile(r"PCR(0|[1-9][0-9]?)")
 
 @final
 class FromBuild(Enum):
-    """Say that a PCR is to be taken from what the tool printed; if it isn't there, that is an error."""
+    """The choice of the value that the tool printed; it is an error if there is none."""
 
     FROM_BUILD = "from the build"
 
@@ -29,7 +29,7 @@ def read_pcrs(data: bytes | str, source: str, measured: tuple[int, ...]) -> dict
     """Return the PCRs by index; `measured` are the ones this tool can print.
 
     Raises:
-        PolicyError: Anything but the JSON of the tool; the key is named.
+        PolicyError: `data` is not the JSON of the tool. `field` names the key.
 
     """
     outer = _strict_json.expect_object(_strict_json.parse(data, source), source)
@@ -37,6 +37,10 @@ def read_pcrs(data: bytes | str, source: str, measured: tuple[int, ...]) -> dict
     if "Measurements" in outer:
         place = f"{source}: Measurements"
         inner = _strict_json.expect_object(outer["Measurements"], place)
+        beyond = [name for name in outer if name.upper().startswith("PCR")]
+        if beyond:
+            shown = _strict_json.shown(beyond[0])
+            raise PolicyError(source, f"expected PCRs inside Measurements only; found {shown}")
     pcrs: dict[int, Sha384] = {}
     for name, value in inner.items():
         if name == "HashAlgorithm":
@@ -60,8 +64,8 @@ def choose(
     """Return the rule for one PCR: what was given, or what the build measured.
 
     Raises:
-        PolicyError: It is not in the build and was not given, or a value was given that is not the
-            build's.
+        PolicyError: The build does not have it and it was not given, or another value was given
+            than the build has.
 
     """
     if not isinstance(given, FromBuild):

@@ -1,8 +1,7 @@
-"""Read what nitro-cli measured of an enclave image: the JSON of `build-enclave`, `describe-eif` and `pcr`.
+"""Reference values of an enclave image, from the JSON of nitro-cli.
 
-JSON comes in, an `EnclaveMeasurements` goes out. Never: a value for PCR3 and PCR4, which no build
-knows, or for PCR8 of an image whose signature the tool did not show; those are given or waived by
-the caller.
+The commands are `build-enclave`, `describe-eif` and `pcr`. No build knows PCR3 and PCR4, and only a
+signed image has PCR8 in the JSON: the caller gives or waives what is missing.
 """
 
 from typing import Final
@@ -18,10 +17,10 @@ _MEASURED: Final = (0, 1, 2, 8)
 
 
 def read_pcrs(build: bytes | str, *, source: str = "build") -> dict[int, Sha384]:
-    """Return the PCRs in the JSON of nitro-cli by index: 0, 1, 2 and, of a signed image, 8.
+    """Return the PCRs in the JSON of nitro-cli by index: 0, 1, 2 and, for a signed image, 8.
 
     Raises:
-        PolicyError: It is not the JSON of nitro-cli; `source` and the key are named.
+        PolicyError: `build` is not the JSON of nitro-cli. `field` names `source` and the key.
 
     """
     return _read_pcrs(build, source, _MEASURED)
@@ -41,12 +40,12 @@ def enclave_measurements(
 ) -> EnclaveMeasurements:
     """Return the set that enclaves of this build match.
 
-    `FROM_BUILD` takes the value from the JSON and is an error if it isn't there: of an unsigned
-    image PCR8 is `Sha384.ZERO`, and the caller must say so.
+    `FROM_BUILD` takes the value from the JSON. It is an error if the JSON does not have it: PCR8 of
+    an unsigned image is `Sha384.ZERO`, and the caller must say so.
 
     Raises:
-        PolicyError: The JSON is not nitro-cli's, a PCR is neither in it nor given, or another value
-            was given than is in it.
+        PolicyError: `build` is not the JSON of nitro-cli, a PCR is neither in it nor given, or
+            another value was given than it has.
 
     """
     pcrs = read_pcrs(build, source=source)

@@ -1,8 +1,7 @@
-"""Read what nitro-tpm-pcr-compute measured of an attestable AMI.
+"""Reference values of an attestable AMI, from the JSON of nitro-tpm-pcr-compute.
 
-JSON comes in, a `NitroTpmMeasurements` goes out. Never: a PCR12 that the tool (before 1.1.0) did
-not print; a command line that nobody pinned can start anything (GHSA-xrv8-2pf5-f3q7), so it is
-given or waived by the caller.
+The tool prints PCR12 since 1.1.0. A kernel command line that nobody pins can start anything
+(GHSA-xrv8-2pf5-f3q7), so the caller gives or waives PCR12 if the JSON does not have it.
 """
 
 from typing import Final
@@ -21,7 +20,7 @@ def read_pcrs(build: bytes | str, *, source: str = "build") -> dict[int, Sha384]
     """Return the PCRs in the JSON of nitro-tpm-pcr-compute by index: 4, 7 and, since 1.1.0, 12.
 
     Raises:
-        PolicyError: It is not the JSON of nitro-tpm-pcr-compute; `source` and the key are named.
+        PolicyError: `build` is not the JSON of the tool. `field` names `source` and the key.
 
     """
     return _read_pcrs(build, source, _MEASURED)
@@ -36,11 +35,13 @@ def nitro_tpm_measurements(
     pcr12_command_line: Sha384 | NotChecked | FromBuild = FROM_BUILD,
     source: str = "build",
 ) -> NitroTpmMeasurements:
-    """Return the set that instances of this image match; `FROM_BUILD` is an error for a PCR that isn't in the JSON.
+    """Return the set that instances of this image match.
+
+    `FROM_BUILD` takes the value from the JSON. It is an error if the JSON does not have it.
 
     Raises:
-        PolicyError: The JSON is not the tool's, a PCR is neither in it nor given, or another value
-            was given than is in it.
+        PolicyError: `build` is not the JSON of the tool, a PCR is neither in it nor given, or
+            another value was given than it has.
 
     """
     pcrs = read_pcrs(build, source=source)

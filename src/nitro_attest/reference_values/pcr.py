@@ -1,8 +1,7 @@
-"""Compute the PCR values that follow from a role, an instance or a signing certificate (Nitro Enclaves user guide, "PCRs").
+"""The PCRs that follow from a role, an instance or a signing certificate.
 
-A role ARN, an instance id or a certificate comes in, the `Sha384` to pin goes out. Never: a value
-for input of another sort (an instance profile, a hash of the certificate), which would give a PCR
-that no document ever carries.
+The source is "PCRs" in the Nitro Enclaves user guide. Similar input (an instance profile, a hash of
+the certificate) is an error: it would give a PCR that no document has.
 """
 
 import hashlib
@@ -31,10 +30,10 @@ _PEM: Final = b"-----BEGIN"
 
 
 def extend(current: Sha384, data: bytes) -> Sha384:
-    """Return what a PCR of value `current` holds after it was extended with `data`: SHA-384 over both.
+    """Return the value of a PCR after `data` extends `current`: SHA-384 over both.
 
     Raises:
-        PolicyError: `current` is no `Sha384`, or `data` is no bytes or empty.
+        PolicyError: `current` is not a `Sha384`, or `data` is not bytes or is empty.
 
     """
     if type(current) is not Sha384:
@@ -45,7 +44,7 @@ def extend(current: Sha384, data: bytes) -> Sha384:
 
 
 def iam_role(arn: str) -> Sha384:
-    """Return PCR3 of an enclave whose parent instance has the IAM role `arn` (the role's ARN, with its path).
+    """Return PCR3 of an enclave whose parent instance has the IAM role `arn`, path included.
 
     Raises:
         PolicyError: `arn` is not the ARN of an IAM role.
@@ -103,7 +102,7 @@ def signing_certificate(certificate: bytes) -> Sha384:
 
 
 def _read_der(certificate: bytes, field: str) -> bytes:
-    """Return the DER of the one certificate there is, exactly as it stands in the input."""
+    """Return the DER of the only certificate, exactly as the input has it."""
     try:
         if _PEM in certificate:
             found = x509.load_pem_x509_certificates(certificate)

@@ -1,10 +1,9 @@
-"""Test a relying party's own service: a fake Nitro, and the faults that the service must refuse.
+"""Tools for testing a relying party's own service: a fake Nitro, and faults it must reject.
 
-A seed and a time come in, documents go out that look like AWS's, good ones and ones with a known
-fault. Never: a document that verifies under a root of AWS. Every certificate here leads to a root
-named NEVER_TRUST whose key was made for one `FakeNitro`; there is no way to give it another root,
-and none of AWS's keys is known to anybody but AWS. The pytest plugin `nitro_attest.testing.pytest_plugin` offers
-both as the fixtures `fake_nitro` and `nitro_fault`.
+The documents look like AWS's, good ones and ones with a known fault. None of them verifies under a
+root of AWS: every certificate here leads to a root named NEVER_TRUST whose key was made for one
+`FakeNitro`, and there is no way to give it another root. The pytest plugin
+`nitro_attest.testing.pytest_plugin` has both as the fixtures `fake_nitro` and `nitro_fault`.
 """
 
 from nitro_attest.testing._certificates import FakeChain

@@ -1,7 +1,6 @@
-"""Issue certificates in AWS's profile (AWS attestation process, 3.2.3) for names that nobody trusts.
+"""Certificates in AWS's profile (AWS attestation process, 3.2.3), for names that nobody trusts.
 
-Names, keys, times come in, DER goes out. Never: a certificate that names or is signed by a root of
-AWS.
+No certificate here names a root of AWS or is signed by one.
 """
 
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from cryptography.x509.oid import NameOID
 @final
 @dataclass(frozen=True, slots=True)
 class FakeChain:
-    """Hold the certificates of one module, root first, in DER, and their keys in the same order."""
+    """The certificates of one module, root first, in DER, and their keys in the same order."""
 
     cabundle: tuple[bytes, ...]
     certificate: bytes
@@ -30,7 +29,7 @@ class FakeChain:
 @final
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """Hold the name and the key of one certificate's subject."""
+    """The name and the key of one certificate's subject."""
 
     name: x509.Name
     key: ec.EllipticCurvePrivateKey

@@ -1,12 +1,11 @@
-"""Issue attestation documents under a throw-away root.
+"""A fake AWS Nitro host, which issues attestation documents under a root of its own.
 
-A seed and a time come in, documents go out that `verify` accepts only under a policy that names
-`FakeNitro.trust_anchor`.
-Never: anything that verifies under a root of AWS; the root's name begins with NEVER_TRUST, and its
-    key exists only in this object.
+`verify` accepts them only under a policy that names `FakeNitro.trust_anchor`. The root's name
+begins with NEVER_TRUST, and its key exists only in the object that made it.
 """
 
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import lru_cache
 from itertools import chain as concatenate
+from threading import Lock
 from typing import Final, final
 
 import cbor2
@@ -29,7 +29,6 @@ from nitro_attest import (
     Sha384,
     TrustAnchor,
 )
-from nitro_attest._core.measurements import pcr_rules
 from nitro_attest.testing._certificates import (
     LEAF_EXTENSIONS,
     ROOT_EXTENSIONS,
@@ -47,18 +46,22 @@ NITRO_TPM_MODULE_ID: Final = f"{INSTANCE_ID}-tpm0000000000000000"
 REGION: Final = "us-east-1"
 NEVER_TRUST: Final = "NEVER_TRUST.fake-nitro"
 
+_MIN_SEED_BYTES: Final = 16  # 128 bits
 _PROTECTED_HEADER: Final = bytes.fromhex("a1013822")
 _NO_HEADER: Final[dict[int, object]] = {}
 _MAX_COMMON_NAME: Final = 64  # X.520, ub-common-name
 _ROOT_FROM: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _ROOT_UNTIL: Final = datetime(2099, 12, 31, tzinfo=UTC)
+_LEAF_BEFORE: Final = timedelta(seconds=3)  # AWS's leaf begins 0.2 to 4.4 s before its first use
+_LEAF_REUSED: Final = timedelta(hours=3)
+_MODULE_ID: Final = re.compile(r"(i-[0-9a-f]+)-(?:enc|tpm)[0-9a-f]{16}")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 @final
 class PayloadMap(Enum):
-    """Say how the map of the payload is encoded; AWS wrote definite maps until 2025-05 and indefinite ones since."""
+    """How the payload's map is encoded: by AWS definite until 2025-05, and indefinite since."""
 
     DEFINITE = "definite"
     INDEFINITE = "indefinite"
@@ -66,7 +69,7 @@ class PayloadMap(Enum):
 
 @final
 class EnvelopeTag(Enum):
-    """Say whether the envelope carries CBOR tag 18; no document of AWS does, its specification allows it."""
+    """Whether the envelope has CBOR tag 18: AWS's specification allows it, no document has it."""
 
     ABSENT = "absent"
     TAG_18 = "tag 18"
@@ -74,12 +77,15 @@ class EnvelopeTag(Enum):
 
 @final
 class FakeNitro:
-    """Issue documents as an AWS Nitro host would, under a root made for this object.
+    """An AWS Nitro host that issues documents under a root made for this object.
 
-    With a `seed` of at least 16 bytes everything is the same on every run; without one the keys are
-    new. `now` is the time of documents that are given none, and defaults to the system's clock at
-    construction. Certificates are issued for the hour of a document and reused within it, as AWS
-    reuses them.
+    With a `seed` of at least 16 bytes the same calls give the same bytes on every run; without one
+    the keys are new. `now` is the time of documents that are given none, and defaults to the
+    system's clock at construction.
+
+    As at AWS, a module's leaf certificate is issued with its first document, is valid from 3 s
+    before it, and is used again for up to 3 hours: a verifier whose clock is a few seconds slow
+    sees certificates that are not valid yet, and needs the policy's `max_clock_skew`.
 
     Raises:
         PolicyError: The seed is too short, or `now` is not an aware datetime.
@@ -88,8 +94,8 @@ class FakeNitro:
 
     def __init__(self, *, seed: bytes | None = None, now: datetime | None = None) -> None:
         """Make the root."""
-        if seed is not None and len(seed) < 16:
-            raise PolicyError("seed", "expected at least 16 bytes")
+        if seed is not None and len(seed) < _MIN_SEED_BYTES:
+            raise PolicyError("seed", f"expected at least {_MIN_SEED_BYTES} bytes")
         self._seed = secrets.token_bytes(32) if seed is None else seed
         self.now: Final = _aware(datetime.now(UTC) if now is None else now)
         self._root: Final = Authority(distinguished_name(NEVER_TRUST), self._key("root"))
@@ -101,8 +107,10 @@ class FakeNitro:
             certificate=certificate,
             sha256=hashlib.sha256(certificate).hexdigest(),
         )
-        self._authorities = lru_cache(maxsize=64)(self._make_authorities)
+        self._authorities = lru_cache(maxsize=1024)(self._make_authorities)
         self._leaf = lru_cache(maxsize=1024)(self._make_leaf)
+        self._leaf_starts: dict[str, list[datetime]] = {}
+        self._starting = Lock()
 
     def enclave_document(
         self,
@@ -116,7 +124,7 @@ class FakeNitro:
         payload_map: PayloadMap = PayloadMap.INDEFINITE,
         tag: EnvelopeTag = EnvelopeTag.ABSENT,
     ) -> bytes:
-        """Issue the document of a Nitro Enclave; `pcrs` replaces single PCRs of the sixteen it has."""
+        """Issue an enclave's document; `pcrs` replaces single PCRs of the sixteen it has."""
         values = {**_enclave_pcrs(), **(pcrs or {})}
         fields = {"pcrs": values, "public_key": public_key, "user_data": user_data, "nonce": nonce}
         return self._issue(fields, module_id, now, payload_map, tag)
@@ -133,7 +141,7 @@ class FakeNitro:
         payload_map: PayloadMap = PayloadMap.INDEFINITE,
         tag: EnvelopeTag = EnvelopeTag.ABSENT,
     ) -> bytes:
-        """Issue the document of an instance with NitroTPM; `pcrs` replaces single PCRs of the 24 it has."""
+        """Issue a NitroTPM document; `pcrs` replaces single PCRs of the 24 it has."""
         values = {**_nitro_tpm_pcrs(), **(pcrs or {})}
         fields = {
             "nitrotpm_pcrs": values,
@@ -176,13 +184,26 @@ class FakeNitro:
         return replace(policy, trust_anchor=self.trust_anchor)
 
     def chain(self, module_id: str, now: datetime) -> FakeChain:
-        """Return the certificates that documents of `module_id` carry in the hour of `now`."""
-        hour = _aware(now).replace(minute=0, second=0, microsecond=0)
-        return self._leaf(module_id, hour)
+        """Return the certificates of a document that `module_id` makes at `now`.
+
+        The leaf is the one that the module has at that time already, or a new one.
+
+        Raises:
+            PolicyError: `module_id` is longer than 50 characters, or `now` is not aware.
+
+        """
+        at = _aware(now)
+        with self._starting:
+            starts = self._leaf_starts.setdefault(module_id, [])
+            start = next((start for start in starts if start <= at <= start + _LEAF_REUSED), None)
+            if start is None:
+                start = at.replace(microsecond=0) - _LEAF_BEFORE
+                starts.append(start)
+        return self._leaf(module_id, start)
 
     @staticmethod
     def sign(payload: bytes, chain: FakeChain, *, tag: EnvelopeTag = EnvelopeTag.ABSENT) -> bytes:
-        """Put any payload into an envelope signed with the leaf's key, for tests of payloads that no module would write."""
+        """Put any payload into a signed envelope, also one that no module would write."""
         message = cbor2.dumps(["Signature1", _PROTECTED_HEADER, b"", payload])
         r, s = decode_dss_signature(
             chain.leaf_key.sign(message, ec.ECDSA(SHA384(), deterministic_signing=True))
@@ -202,9 +223,8 @@ class FakeNitro:
     ) -> bytes:
         at = self.now if now is None else _aware(now)
         chain = self.chain(module_id, at)
-        pcrs, *others = (
-            fields.items()
-        )  # the order of AWS: the PCRs before the certificates, the optional fields behind them
+        # AWS's order: the PCRs before the certificates, the optional fields after them
+        pcrs, *others = fields.items()
         payload = dict(
             [
                 ("module_id", module_id),
@@ -218,15 +238,18 @@ class FakeNitro:
         )
         return self.sign(encode_payload(payload, payload_map), chain, tag=tag)
 
-    def _make_authorities(self, hour: datetime) -> tuple[tuple[Authority, ...], tuple[bytes, ...]]:
-        """Issue the three authorities under the root; lifetimes and constraints are AWS's."""
+    def _make_authorities(
+        self, instance_id: str, hour: datetime
+    ) -> tuple[tuple[Authority, ...], tuple[bytes, ...]]:
+        """Issue the three CA certificates under the root, with AWS's lifetimes and constraints."""
         issuers, bundle = [self._root], [self.trust_anchor.certificate]
         for path_length, prefix, started, lifetime in (
             (2, "{digits}", timedelta(days=2), timedelta(days=20, hours=1)),
             (1, "{digits}.zonal", timedelta(days=1), timedelta(days=6)),
-            (0, INSTANCE_ID, timedelta(hours=1), timedelta(hours=24)),
+            (0, instance_id, timedelta(hours=1), timedelta(hours=24)),
         ):
-            label = f"authority {path_length} {hour.isoformat()}"
+            owner = f" {instance_id}" if path_length == 0 else ""
+            label = f"authority {path_length} {hour.isoformat()}{owner}"
             digits = f"{self._serial(label):032x}"[:16]
             authority = Authority(
                 distinguished_name(f"{prefix.format(digits=digits)}.{REGION}.{NEVER_TRUST}"),
@@ -238,17 +261,16 @@ class FakeNitro:
             issuers.append(authority)
         return tuple(issuers), tuple(bundle)
 
-    def _make_leaf(self, module_id: str, hour: datetime) -> FakeChain:
-        issuers, bundle = self._authorities(hour)
-        label = f"leaf {module_id} {hour.isoformat()}"
+    def _make_leaf(self, module_id: str, start: datetime) -> FakeChain:
         common_name = f"{module_id}.{REGION}.aws"
-        if len(common_name) > _MAX_COMMON_NAME:
-            raise PolicyError(
-                "module_id",
-                f"expected at most {_MAX_COMMON_NAME - len(common_name) + len(module_id)} characters",
-            )
+        if (longest := _MAX_COMMON_NAME - len(common_name) + len(module_id)) < len(module_id):
+            raise PolicyError("module_id", f"expected at most {longest} characters")
+        found = _MODULE_ID.fullmatch(module_id)
+        instance_id = found[1] if found else INSTANCE_ID
+        issuers, bundle = self._authorities(instance_id, start.replace(minute=0, second=0))
+        label = f"leaf {module_id} {start.isoformat()}"
         leaf = Authority(distinguished_name(common_name), self._key(label))
-        valid = (hour - timedelta(minutes=1), hour + timedelta(hours=2, minutes=59, seconds=3))
+        valid = (start, start + _LEAF_REUSED + _LEAF_BEFORE)
         certificate = certify(leaf, issuers[-1], self._serial(label), valid, LEAF_EXTENSIONS)
         return FakeChain(bundle, certificate, leaf.key, tuple(issuer.key for issuer in issuers))
 
@@ -265,7 +287,7 @@ class FakeNitro:
 
 
 def encode_payload(payload: Mapping[str, object], payload_map: PayloadMap) -> bytes:
-    """Encode a payload as AWS did (definite map) or does (indefinite map around definite content)."""
+    """Encode a payload in a map of definite or of indefinite length, as AWS did and does."""
     if payload_map is PayloadMap.DEFINITE:
         return cbor2.dumps(payload)
     return (
@@ -276,7 +298,9 @@ def encode_payload(payload: Mapping[str, object], payload_map: PayloadMap) -> by
 def pcrs_of(measurements: EnclaveMeasurements | NitroTpmMeasurements) -> dict[int, bytes]:
     """Return the PCRs that a set pins, to be given to a document that shall match it."""
     return {
-        index: rule.value for index, _, rule in pcr_rules(measurements) if isinstance(rule, Sha384)
+        index: rule.value
+        for index, rule in measurements.pcr_rules().items()
+        if isinstance(rule, Sha384)
     }
 
 
@@ -285,7 +309,7 @@ def _pcr(text: str) -> bytes:
 
 
 def _enclave_pcrs() -> dict[int, bytes]:
-    """Return sixteen PCRs: an image, no IAM role, the instance's own PCR4 by AWS's formula, unsigned."""
+    """Return sixteen PCRs: an unsigned image, no IAM role, PCR4 by AWS's formula."""
     pcrs = dict.fromkeys(range(16), bytes(48))
     pcrs |= {index: _pcr(f"enclave PCR{index}") for index in (0, 1, 2)}
     pcrs[4] = hashlib.sha384(bytes(48) + INSTANCE_ID.encode()).digest()

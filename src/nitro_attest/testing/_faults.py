@@ -1,8 +1,7 @@
-"""Make the documents that a service must refuse, one named fault each, everything else about them good.
+"""Documents that a service must reject, each with one named fault and otherwise good.
 
-A fake and the values of one exchange come in; a document and the reason `verify` must give for it
-go out. The faults are what an attacker on the parent instance or on the wire can do. Never: a
-document without a fault.
+The faults are what an attacker on the parent instance or on the wire can do. With each document
+comes the reason that `verify` must give.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,7 +39,7 @@ _PCR_MAP: Final = {DocumentKind.ENCLAVE: "pcrs", DocumentKind.NITRO_TPM: "nitrot
 @final
 @dataclass(frozen=True, slots=True)
 class FaultyDocument:
-    """Hold a document with one fault, and the reason that `verify` must give."""
+    """A document with one fault, and the reason that `verify` must give."""
 
     fault: str
     doc: bytes
@@ -50,13 +49,13 @@ class FaultyDocument:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
-    """Make faulty documents in place of the one that a good enclave or instance would send.
+    """A maker of faulty documents in place of the one that a good enclave or instance would send.
 
     `nonce`, `public_key`, `user_data` and `pcrs` are those of the good document. The reasons hold
     for a policy that trusts the fake, asks for a `FreshNonce` of less than an hour, has one set of
     measurements that the good document matches, and allows no unknown fields. `named("...")` makes
-    one fault by its name; `FAULTS` lists those that every such policy must refuse. Three more
-    depend on a rule for a field: `other_public_key` and `other_user_data` are refused by `Equals`,
+    one fault by its name; `FAULTS` lists those that every such policy must reject. Three more
+    depend on a rule for a field: `other_public_key` and `other_user_data` are rejected by `Equals`,
     `no_public_key` by `Equals` and `Present`.
     """
 
@@ -80,7 +79,7 @@ class Faults:
 
     def not_a_document(self) -> FaultyDocument:
         """Send text in place of a document."""
-        return FaultyDocument("not_a_document", b"no attestation document", Reason.CBOR_MALFORMED)
+        return FaultyDocument("not_a_document", b"no attestation document", Reason.COSE_STRUCTURE)
 
     def empty(self) -> FaultyDocument:
         """Send nothing."""
@@ -103,7 +102,7 @@ class Faults:
         return self._signed("unknown_field", Reason.DOCUMENT_FIELD_UNKNOWN, never_trust=True)
 
     def other_kind(self) -> FaultyDocument:
-        """Send the document of an instance with NitroTPM in place of an enclave's, or the reverse."""
+        """Send a NitroTPM document in place of an enclave's, or the reverse."""
         others = {
             DocumentKind.ENCLAVE: self.fake.nitro_tpm_document,
             DocumentKind.NITRO_TPM: self.fake.enclave_document,
@@ -116,7 +115,7 @@ class Faults:
     # What AWS's hardware did not sign.
 
     def other_root(self) -> FaultyDocument:
-        """Issue the document under a root of the attacker's own with the same names; the bundle carries that root."""
+        """Issue the document under the attacker's own root of the same name, and send that root."""
         attacker = Faults(
             fake=FakeNitro(now=self.fake.now),
             nonce=self.nonce,
@@ -150,7 +149,7 @@ class Faults:
         )
 
     def swapped_public_key(self) -> FaultyDocument:
-        """Put another public key into a document after it was signed: the parent instance in the middle."""
+        """Put another public key into a signed document: the parent instance in the middle."""
         return self._altered("swapped_public_key", public_key=_OTHER_KEY)
 
     def swapped_nonce(self) -> FaultyDocument:
@@ -161,7 +160,7 @@ class Faults:
             "swapped_nonce", _with_payload(signed, self._fields()), Reason.SIGNATURE_INVALID
         )
 
-    # What is genuine, but not fresh.
+    # What is authentic, but not fresh.
 
     def replayed_nonce(self) -> FaultyDocument:
         """Send a good document that was made for an earlier nonce."""
@@ -181,23 +180,29 @@ class Faults:
         """Send a document whose clock was ten minutes ahead."""
         return self._made("from_the_future", Reason.FRESHNESS_FROM_THE_FUTURE, _AHEAD)
 
-    # What is genuine and fresh, but not what the policy allows.
+    # What is authentic and fresh, but not what the policy allows.
 
     def wrong_image(self) -> FaultyDocument:
-        """Run another image (PCR0 to PCR2), on an instance another boot manager and command line (PCR4, 7, 12)."""
+        """Run another image: other PCR0 to PCR2, on an instance other PCR4, PCR7 and PCR12."""
         others = {DocumentKind.ENCLAVE: (0, 1, 2), DocumentKind.NITRO_TPM: (4, 7, 12)}[self.kind]
         return self._measured(
             "wrong_image", Reason.POLICY_PCR_MISMATCH, dict.fromkeys(others, _ONES)
         )
 
     def debug_enclave(self) -> FaultyDocument:
-        """Run the right image in debug mode: PCR0, PCR1 and PCR2 are zero, and the parent can read the console."""
+        """Run the right image in debug mode.
+
+        PCR0, PCR1 and PCR2 are zero, and the parent instance can read the console.
+        """
         return self._measured(
             "debug_enclave", Reason.POLICY_DEBUG_ENCLAVE, dict.fromkeys((0, 1, 2), _ZERO)
         )
 
     def other_public_key(self) -> FaultyDocument:
-        """Attest another public key in good form. Under `Present` it is accepted: use the key of the result, no other."""
+        """Attest another public key in good form.
+
+        Under `Present` it is accepted: use the key of the result, no other.
+        """
         return self._signed("other_public_key", Reason.POLICY_PUBLIC_KEY, public_key=_OTHER_KEY)
 
     def no_public_key(self) -> FaultyDocument:
@@ -303,4 +308,4 @@ FAULTS: Final[Mapping[DocumentKind, tuple[str, ...]]] = {
     DocumentKind.ENCLAVE: tuple(fault.__name__ for fault in (*_FAULTS, *_OF_ENCLAVES)),
     DocumentKind.NITRO_TPM: tuple(fault.__name__ for fault in _FAULTS),
 }
-"""For each kind, the names of the faults that every policy must refuse."""
+"""For each kind, the names of the faults that every policy must reject."""

@@ -1,4 +1,4 @@
-"""Offer the fake Nitro to pytest: the fixtures `fake_nitro` and `nitro_fault`.
+"""The fake Nitro as pytest fixtures: `fake_nitro` and `nitro_fault`.
 
 pytest loads this module by its entry point in every run where nitro-attest is installed, so it
 imports nothing of nitro_attest until a test asks for a fixture. It is not part of the package:
@@ -19,7 +19,7 @@ __all__ = ["MakeFault", "fake_nitro", "nitro_fault"]
 
 
 class MakeFault(Protocol):
-    """Be the type of `nitro_fault`: make one faulty document in place of the good one with these values."""
+    """The type of `nitro_fault`: a maker of one faulty document in place of the good one."""
 
     def __call__(
         self,
@@ -35,7 +35,7 @@ class MakeFault(Protocol):
 
 @pytest.fixture
 def fake_nitro() -> FakeNitro:
-    """Return a fake Nitro with a root of its own, whose documents are made at the time the test begins."""
+    """Return a fake Nitro with a root of its own; its time is that at which the test begins."""
     from nitro_attest.testing import FakeNitro
 
     return FakeNitro()
@@ -43,7 +43,7 @@ def fake_nitro() -> FakeNitro:
 
 @pytest.fixture
 def nitro_fault(fake_nitro: FakeNitro, nitro_fault_name: str) -> MakeFault:
-    """Return what makes one faulty document of an enclave; a test that asks for this runs once for every fault."""
+    """Return a maker of one faulty document; a test with this fixture runs once for each fault."""
     from nitro_attest.testing import Faults
 
     def make(

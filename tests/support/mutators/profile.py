@@ -1,6 +1,6 @@
 """Change a certificate the way an authority might get it wrong: other extensions, names, times, serials and versions.
 
-The signed part and a source of chance come in, another signed part goes out. `altered.der` changes
+Each function takes the signed part and a source of chance, and returns another signed part. `altered.der` changes
 single elements blindly; here each change is one that certificates in the wild show, so that rules
 are met and not only parsers.
 """

@@ -1,7 +1,7 @@
 """Run the command line in this process, and the console examples of the documentation.
 
-`python tests/unit/cli/console.py --write` writes the outputs of the examples anew; the tests compare
-them.
+`python tests/unit/cli/console.py --write` writes the outputs of the examples as they are now; the
+tests compare them. The examples are what a terminal of 80 columns shows, without its colours.
 """
 
 import contextlib
@@ -20,42 +20,53 @@ from nitro_attest.cli import main
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "docs" / "examples"
-REAL = ROOT / "tests" / "vectors" / "real"
+CAPTURED = ROOT / "tests" / "vectors" / "real"
 PAGES = sorted((ROOT / "docs" / "guides").glob("*.md"))
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MARK = "$ nitro-attest"
 EXIT_CODE = "$ echo $?"
 
 
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
+
+
 @dataclass(frozen=True)
 class Finished:
-    """Hold what a command wrote and its exit code."""
+    """What a command wrote, and its exit code."""
 
     code: int
     out: str
     err: str
 
 
-def run(*arguments: str, stdin: bytes = b"", columns: int = 80) -> Finished:
-    """Run `nitro-attest` with these arguments, without a terminal."""
-    out, err, source = (io.TextIOWrapper(io.BytesIO(start), "utf-8") for start in (b"", b"", stdin))
-    before = (sys.argv, sys.stdin, os.environ.get("COLUMNS"))
+class _Terminal(io.TextIOWrapper):
+    """A stream in memory that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+def run(*arguments: str, stdin: bytes = b"", columns: int | None = None) -> Finished:
+    """Run `nitro-attest` with these arguments: on a terminal of so many columns, or with a pipe."""
+    kind = io.TextIOWrapper if columns is None else _Terminal
+    out = kind(io.BytesIO(), "utf-8")
+    err, source = (io.TextIOWrapper(io.BytesIO(start), "utf-8") for start in (b"", stdin))
+    argv, stdin_before, environment = sys.argv, sys.stdin, dict(os.environ)
     sys.argv, sys.stdin = ["nitro-attest", *arguments], source
-    os.environ["COLUMNS"] = str(columns)
+    os.environ.update({"COLUMNS": str(columns or 80), "TERM": "xterm"})
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = main()
     finally:
-        sys.argv, sys.stdin = before[0], before[1]
-        if before[2] is None:
-            del os.environ["COLUMNS"]
-        else:
-            os.environ["COLUMNS"] = before[2]
+        sys.argv, sys.stdin = argv, stdin_before
+        os.environ.clear()
+        os.environ.update(environment)
     texts: list[str] = []
     for stream in (out, err):
         stream.flush()
         stream.seek(0)
-        texts.append(stream.read())
+        texts.append(STYLE.sub("", stream.read()))
     return Finished(code, *texts)
 
 
@@ -67,19 +78,19 @@ def example_folder() -> Generator[Path]:
         for file in EXAMPLES.iterdir():
             shutil.copy(file, folder)
         (folder / "real").mkdir()
-        for file in REAL.glob("*.cbor"):
+        for file in CAPTURED.glob("*.cbor"):
             shutil.copy(file, folder / "real")
         with contextlib.chdir(folder):
             yield folder
 
 
 def executed(page: str) -> str:
-    """Return a page with the outputs of its examples as they are now; the commands of a page follow one another."""
+    """Return a page with its examples' outputs as they are now; its commands run in their order."""
     return BLOCK.sub(lambda found: f"```console\n{_execute(found[1])}```", page)
 
 
 def _execute(block: str) -> str:
-    """Run the commands of one block; one that is not ours stands for itself, with what the page says it prints."""
+    """Run the commands of one block; what another program prints is left as the page has it."""
     lines: list[str] = []
     code = 0
     ours = False
@@ -89,9 +100,9 @@ def _execute(block: str) -> str:
             lines.append(str(code))
         elif command.startswith(MARK):
             ours = True
-            done = run(*shlex.split(command.replace("\\\n", " "))[2:])
+            done = run(*shlex.split(command.replace("\\\n", " "))[2:], columns=80)
             code = done.code
-            lines += [line.rstrip() for line in (done.err + done.out).splitlines()]
+            lines += (done.err + done.out).splitlines()
         else:
             lines += output
     return "\n".join(lines) + "\n" if ours else block

@@ -1,4 +1,4 @@
-"""What the guides say a command prints is what it prints, and every command's help stands in them."""
+"""The guides show what the commands print, and the help of every command."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ COMMANDS = (
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_outputs_in_a_guide_are_the_real_ones(page: Path) -> None:
-    """`python tests/unit/cli/console.py --write` writes them anew after a change that is wanted."""
+    """`python tests/unit/cli/console.py --write` writes them after a change that is wanted."""
     text = page.read_text(encoding="utf-8")
     with example_folder():
         assert executed(text) == text

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import FormatChecker
 
 from nitro_attest.cli._sarif import to_sarif
 from nitro_attest.reference_values import kms
@@ -146,10 +147,10 @@ def test_json_holds_every_finding_with_its_repair(folder: Path) -> None:
 def sarif(text: str) -> dict[str, Any]:
     """Return the run of a SARIF log that is valid under the format's own schema."""
     log = json.loads(text)
-    validator = Draft202012Validator(SCHEMA, format_checker=FormatChecker())
-    assert [error.message for error in validator.iter_errors(log)] == []
-    (found,) = log["runs"]
-    return found
+    jsonschema.validate(log, SCHEMA, format_checker=FormatChecker())
+    found: list[dict[str, Any]] = log["runs"]
+    assert len(found) == 1
+    return found[0]
 
 
 @pytest.mark.parametrize("name", BROKEN)

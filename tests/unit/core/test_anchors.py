@@ -1,6 +1,7 @@
 """The pinned roots are AWS's, and an anchor is a certificate that was meant."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -66,7 +67,7 @@ def test_the_pinned_roots_are_the_published_ones(
     ],
 )
 def test_an_anchor_is_what_was_meant(field: str, value: object) -> None:
-    """A certificate and a digest that do not belong together are refused, whichever of them is wrong."""
+    """A certificate and a digest that do not belong together are rejected, whichever of them is wrong."""
     arguments: dict[str, Any] = {**GOOD, field: value}
     with pytest.raises(PolicyError) as error:
         TrustAnchor(**arguments)
@@ -77,8 +78,31 @@ def test_an_anchor_is_what_was_meant(field: str, value: object) -> None:
 @pytest.mark.parametrize(
     "certificate", [b"", b"\x30\x00", AWS_NITRO_ROOT_G1.certificate + b"\0", forge.chain()[-1]]
 )
-def test_an_anchor_is_a_certificate_authority(certificate: bytes) -> None:
-    """Garbage, trailing bytes and a leaf can anchor nothing."""
+def test_an_anchor_is_a_ca_certificate(certificate: bytes) -> None:
+    """Garbage, trailing data and a leaf are none."""
     with pytest.raises(PolicyError) as error:
         forge.anchor(certificate)
     assert error.value.field == "TrustAnchor.certificate"
+
+
+def test_a_root_of_aws_is_known_by_its_bytes() -> None:
+    """Under whatever name; another root is none."""
+    assert AWS_NITRO_ROOT_G1.is_root_of_aws
+    assert AWS_US_GOV_NITRO_ROOT_G1.is_root_of_aws
+    assert replace(AWS_NITRO_ROOT_G1, name="renamed").is_root_of_aws
+    assert not forge.anchor(forge.chain()[0]).is_root_of_aws
+
+
+@pytest.mark.parametrize("root", [AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1])
+def test_the_name_of_a_root_of_aws_is_for_that_root_only(root: TrustAnchor) -> None:
+    """Else a result under another root could read as if AWS had signed it."""
+    with pytest.raises(PolicyError) as error:
+        replace(forge.anchor(forge.chain()[0]), name=root.name)
+    assert error.value.field == "TrustAnchor.name"
+
+
+def test_a_written_anchor_evaluates_to_itself() -> None:
+    """The pinned roots by their constant, any other by its constructor."""
+    other = forge.anchor(forge.chain()[0])
+    assert eval(repr(other)) == other
+    assert repr(AWS_NITRO_ROOT_G1) == "AWS_NITRO_ROOT_G1"

@@ -1,16 +1,16 @@
-"""A chain is AWS's five certificates in order, each by its profile, signed link by link, and valid now."""
+"""A chain is AWS's certificates in order, each by its profile, signed link by link, valid now."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from nitro_attest import Reason, UntrustedDocumentError
-from nitro_attest._core.chain import TrustedLeaf, check_chain
+from nitro_attest import Failure, Reason, UntrustedDocumentError
+from nitro_attest._core.chain import ChainCache
 from support import certificates as forge
 from support.certificates import (
     BITS,
@@ -36,26 +36,23 @@ from support.certificates import (
     key_usage,
     swap,
 )
+from support.walks import NO_SKEW, check
 
 REGIONAL, ZONAL, INSTANCE = 1, 2, 3
 ORDER = ec.SECP384R1().group_order
 GOOD = forge.chain()
 
 
-def _check(
-    certificates: list[bytes], *, now: datetime = NOW, module_id: str = MODULE_ID
-) -> TrustedLeaf:
-    return check_chain(
-        certificates[-1], tuple(certificates[:-1]), forge.anchor(certificates[0]), now, module_id
-    )
-
-
 def _reason(
-    certificates: list[bytes], *, now: datetime = NOW, module_id: str = MODULE_ID
+    certificates: list[bytes],
+    *,
+    now: datetime = NOW,
+    module_id: str = MODULE_ID,
+    skew: timedelta = NO_SKEW,
 ) -> Reason:
-    with pytest.raises(UntrustedDocumentError) as refusal:
-        _check(certificates, now=now, module_id=module_id)
-    return refusal.value.reason
+    with pytest.raises(UntrustedDocumentError) as rejection:
+        check(certificates, now=now, module_id=module_id, skew=skew)
+    return rejection.value.reason
 
 
 def _edited(place: int, edit: Edit) -> list[bytes]:
@@ -72,34 +69,29 @@ def _also(*extensions: bytes) -> Edit:
 
 def test_a_good_chain_gives_the_leafs_key() -> None:
     """The key is the leaf's SubjectPublicKeyInfo, the end of validity the earliest notAfter."""
-    leaf = _check(GOOD)
+    leaf = check(GOOD)
     assert leaf.public_key == forge.public(forge.key(f"NEVER_TRUST {LEAF}"))
     assert leaf.valid_until == NOW.replace(microsecond=0) + timedelta(hours=2)
 
 
 def test_another_root_is_unknown_whatever_its_name() -> None:
-    """A root with the same name and another key, or the same key and another signature, is not the pinned one."""
+    """The same name with another key, or the same key with another signature, is another root."""
     anchor = forge.anchor(GOOD[0])
     own_key = forge.key("NEVER_TRUST attacker")
     attacker = forge.chain(
         {0: swap(public_key=forge.public(own_key), signer=own_key), 1: swap(signer=own_key)}
     )
-    twin = forge.chain({0: swap(signature=_twin)})
+    twin = forge.chain({0: swap(signature=forge.twin)})
     for certificates in (attacker, twin, [GOOD[1], GOOD[0], *GOOD[2:]], GOOD[1:]):
-        with pytest.raises(UntrustedDocumentError) as refusal:
-            check_chain(certificates[-1], tuple(certificates[:-1]), anchor, NOW, MODULE_ID)
-        assert refusal.value.reason is Reason.CHAIN_UNKNOWN_ROOT
-
-
-def _twin(signature: bytes) -> bytes:
-    r, s = decode_dss_signature(signature)
-    return der(SEQUENCE, integer(r), integer(ORDER - s))
+        with pytest.raises(UntrustedDocumentError) as rejection:
+            check(certificates, anchor=anchor)
+        assert rejection.value.reason is Reason.CHAIN_UNKNOWN_ROOT
 
 
 @pytest.mark.parametrize("place", range(1, 5))
 def test_the_twin_of_a_signature_is_as_good(place: int) -> None:
     """(r, n - s) is accepted on every certificate but the pinned root."""
-    _check(_edited(place, swap(signature=_twin)))
+    check(_edited(place, swap(signature=forge.twin)))
 
 
 def test_order_and_number_are_exact() -> None:
@@ -115,13 +107,12 @@ def test_order_and_number_are_exact() -> None:
         [root, regional, zonal, instance, root, leaf],
         [root, regional, zonal, instance, stranger, leaf],
         [root, regional, stranger, instance, leaf],
-        [root, leaf],
     ):
         assert _reason(certificates) is Reason.CHAIN_ISSUER
 
 
 def test_subjects_are_distinct() -> None:
-    """A certificate with the subject of another one would make the path ambiguous, even where every link fits."""
+    """The subject of another certificate would make the path ambiguous, though every link fits."""
     same = forge.name("zonal")
     specs = forge.specs()
     self_issued = replace(specs[INSTANCE], subject=same)
@@ -139,7 +130,7 @@ def test_names_are_byte_equal(place: int) -> None:
 
 @pytest.mark.parametrize("place", range(5))
 def test_names_are_not_empty(place: int) -> None:
-    """Neither the issuer nor the subject may be an empty sequence; an anchor like that can't even be made."""
+    """Neither issuer nor subject is an empty sequence; no anchor like that can be made."""
     empty = der(SEQUENCE)
     for edit in (swap(subject=empty), swap(issuer=empty)):
         if place:
@@ -152,7 +143,7 @@ def test_the_leaf_names_the_module() -> None:
         _reason(GOOD, module_id="i-0fa4e0fa4e0fa4e0f-enc0fa4e0fa4e0fa4e1") is Reason.CHAIN_SUBJECT
     )
     assert _reason(GOOD, module_id=MODULE_ID[:-1]) is Reason.CHAIN_SUBJECT
-    _check(_edited(LEAF, swap(subject=forge.name(f"{MODULE_ID}.cn-north-1.somewhere"))))
+    check(_edited(LEAF, swap(subject=forge.name(f"{MODULE_ID}.cn-north-1.somewhere"))))
     attribute = forge.name(f"{MODULE_ID}.x")[2:]
     for subject in (
         forge.name(MODULE_ID),
@@ -166,13 +157,13 @@ def test_the_leaf_names_the_module() -> None:
 
 
 def test_names_are_not_interpreted() -> None:
-    """A country of seven letters or a long common name makes cryptography's readers warn; only the bytes count here."""
+    """A country of seven letters, which makes other readers warn; only the bytes count here."""
     country = der(
         forge.SET, der(SEQUENCE, bytes.fromhex("0603550406"), der(forge.PRINTABLE, b"Germany"))
     )
     long = f"{MODULE_ID}.{'x' * 200}"
     subject = der(SEQUENCE, country, forge.name(long)[3:])
-    assert _check(_edited(LEAF, swap(subject=subject)))
+    assert check(_edited(LEAF, swap(subject=subject)))
 
 
 @pytest.mark.parametrize("place", range(1, 5))
@@ -201,7 +192,9 @@ NO_SIGNATURES: list[Callable[[bytes], bytes]] = [
 
 
 @pytest.mark.parametrize("signature", NO_SIGNATURES)
-def test_what_can_be_no_signature_is_refused_unchecked(signature: Callable[[bytes], bytes]) -> None:
+def test_what_can_be_no_signature_is_rejected_unchecked(
+    signature: Callable[[bytes], bytes],
+) -> None:
     """Two integers in 1 .. n-1, in DER, and nothing else."""
     assert _reason(_edited(ZONAL, swap(signature=signature))) is Reason.CHAIN_SIGNATURE
 
@@ -238,7 +231,7 @@ def test_what_can_be_no_signature_is_refused_unchecked(signature: Callable[[byte
     ],
 )
 def test_the_certificate_itself_is_well_formed(place: int, edit: Edit) -> None:
-    """Version 3, a positive serial, whole octets, no unique identifiers, dates in their one form."""
+    """Version 3, a positive serial, whole octets, no unique identifiers, dates in one form."""
     assert _reason(_edited(place, edit)) is Reason.CHAIN_CERTIFICATE
 
 
@@ -246,7 +239,7 @@ def test_the_certificate_itself_is_well_formed(place: int, edit: Edit) -> None:
     "certificate",
     [b"\0", b"0", b"\x30\x00", b"\x30\x80\0\0", b"\x05\x00", b"-----BEGIN CERTIFICATE-----"],
 )
-def test_what_is_no_certificate_is_refused(certificate: bytes) -> None:
+def test_what_is_no_certificate_is_rejected(certificate: bytes) -> None:
     """Garbage in either place."""
     assert _reason([*GOOD[:4], certificate]) is Reason.CHAIN_CERTIFICATE
     assert _reason([*GOOD[:2], certificate, *GOOD[3:]]) is Reason.CHAIN_CERTIFICATE
@@ -254,10 +247,10 @@ def test_what_is_no_certificate_is_refused(certificate: bytes) -> None:
 
 def test_serials_of_21_octets_and_dates_from_2050_are_read() -> None:
     """Genuine serials are that long, and the GovCloud root ends in 2050."""
-    _check(_edited(LEAF, swap(serial=integer((1 << 160) - 1))))
-    _check(_edited(LEAF, swap(serial=integer(1 << 160))))
-    _check(_edited(REGIONAL, swap(not_after=forge.time(datetime(2050, 1, 1, tzinfo=UTC)))))
-    _check(_edited(REGIONAL, swap(not_after=forge.time(datetime(2049, 12, 31, tzinfo=UTC)))))
+    check(_edited(LEAF, swap(serial=integer((1 << 160) - 1))))
+    check(_edited(LEAF, swap(serial=integer(1 << 160))))
+    check(_edited(REGIONAL, swap(not_after=forge.time(datetime(2050, 1, 1, tzinfo=UTC)))))
+    check(_edited(REGIONAL, swap(not_after=forge.time(datetime(2049, 12, 31, tzinfo=UTC)))))
 
 
 @pytest.mark.parametrize("place", range(1, 5))
@@ -392,7 +385,7 @@ def test_the_instance_issues_no_authority() -> None:
     encoded = [spec.encode() for spec in (specs[0], *loose, specs[INSTANCE], rogue, leaf)]
     assert _reason(encoded) is Reason.CHAIN_PATH_LENGTH
     free = replace(specs[INSTANCE], extensions=(basic_constraints(CA), key_usage(KEY_CERT_SIGN)))
-    _check([spec.encode() for spec in (specs[0], *loose, free, rogue, leaf)])
+    check([spec.encode() for spec in (specs[0], *loose, free, rogue, leaf)])
 
 
 KEY_IDENTIFIER, ISSUER_KEY_IDENTIFIER = 14, 35
@@ -403,10 +396,10 @@ OF_OTHER = extension(ISSUER_KEY_IDENTIFIER, der(SEQUENCE, der(0x80, b"other key"
 
 def test_key_identifiers_agree_where_both_are_there() -> None:
     """One alone is no contradiction; two that differ name another issuer."""
-    _check(forge.chain({ZONAL: _also(OWN)}))
-    _check(forge.chain({INSTANCE: _also(OF_OTHER)}))
-    _check(forge.chain({ZONAL: _also(OWN), INSTANCE: _also(OF_OWN)}))
-    _check(forge.chain({INSTANCE: _also(OWN), LEAF: _also(OF_OWN)}))
+    check(forge.chain({ZONAL: _also(OWN)}))
+    check(forge.chain({INSTANCE: _also(OF_OTHER)}))
+    check(forge.chain({ZONAL: _also(OWN), INSTANCE: _also(OF_OWN)}))
+    check(forge.chain({INSTANCE: _also(OWN), LEAF: _also(OF_OWN)}))
     assert (
         _reason(forge.chain({ZONAL: _also(OWN), INSTANCE: _also(OF_OTHER)})) is Reason.CHAIN_ISSUER
     )
@@ -515,8 +508,8 @@ def _swap_first(spec: Spec, made: bytes) -> Spec:
 
 
 @pytest.mark.parametrize("edit", ODD_EXTENSIONS.values(), ids=ODD_EXTENSIONS.keys())
-def test_extensions_that_are_refused(edit: Edit) -> None:
-    """Malformed, repeated, critical and not understood, or narrowing in a way that is not evaluated."""
+def test_extensions_that_are_rejected(edit: Edit) -> None:
+    """Malformed, repeated, critical and not understood, or narrowing."""
     assert _reason(_edited(INSTANCE, edit)) is Reason.CHAIN_EXTENSION
 
 
@@ -538,19 +531,19 @@ def test_extensions_that_change_nothing(place: int) -> None:
         ),
         extension(32, der(SEQUENCE, der(0x16, b"no policies"))),
     )
-    _check(_edited(place, edit))
+    check(_edited(place, edit))
 
 
 @pytest.mark.parametrize("place", range(5))
 def test_validity_includes_both_ends_to_the_second(place: int) -> None:
-    """The first and the last second count, a fraction does not, and one second outside is refused."""
+    """The first and the last second count, a fraction does not, one second outside is too much."""
     start, end = (
         NOW.replace(microsecond=0) - timedelta(seconds=1),
         NOW.replace(microsecond=0) + timedelta(seconds=1),
     )
     certificates = _edited(place, swap(not_before=forge.time(start), not_after=forge.time(end)))
     for now in (start, end, end + timedelta(microseconds=999_999)):
-        _check(certificates, now=now)
+        check(certificates, now=now)
     assert (
         _reason(certificates, now=start - timedelta(microseconds=1)) is Reason.CHAIN_NOT_YET_VALID
     )
@@ -560,7 +553,7 @@ def test_validity_includes_both_ends_to_the_second(place: int) -> None:
 def test_the_end_of_validity_is_the_earliest() -> None:
     """Whichever certificate ends first ends the result."""
     end = NOW.replace(microsecond=0) + timedelta(minutes=10)
-    assert _check(_edited(REGIONAL, swap(not_after=forge.time(end)))).valid_until == end
+    assert check(_edited(REGIONAL, swap(not_after=forge.time(end)))).valid_until == end
 
 
 def test_bundles_of_two_and_of_eight() -> None:
@@ -571,7 +564,7 @@ def test_bundles_of_two_and_of_eight() -> None:
         replace(specs[1], extensions=(basic_constraints(CA, integer(0)), key_usage(KEY_CERT_SIGN))),
     ]
     leaf = replace(specs[LEAF], issuer=specs[1].subject, signer=forge.key("NEVER_TRUST 1"))
-    _check([spec.encode() for spec in (*short, leaf)])
+    check([spec.encode() for spec in (*short, leaf)])
     long, signer = [specs[0]], forge.key("NEVER_TRUST 0")
     for number in range(7):
         own = forge.key(f"NEVER_TRUST long {number}")
@@ -588,4 +581,129 @@ def test_bundles_of_two_and_of_eight() -> None:
         signer = own
     leaf = replace(specs[LEAF], issuer=long[-1].subject, signer=signer)
     assert len(long) == 8
-    _check([spec.encode() for spec in (*long, leaf)])
+    check([spec.encode() for spec in (*long, leaf)])
+
+
+SECOND = NOW.replace(microsecond=0)
+
+
+def _failure(certificates: list[bytes], *, skew: timedelta = NO_SKEW) -> Failure:
+    with pytest.raises(UntrustedDocumentError) as rejection:
+        check(certificates, skew=skew)
+    (failure,) = rejection.value.failures
+    return failure
+
+
+def test_the_one_certificate_that_is_not_valid_is_named() -> None:
+    """One that begins or ends in this very second is valid, and not the one to name."""
+    hour = timedelta(hours=1)
+    begins, ends = swap(not_before=forge.time(SECOND)), swap(not_after=forge.time(SECOND))
+    expired = swap(not_before=forge.time(NOW - hour), not_after=forge.time(NOW - hour))
+    early = swap(not_before=forge.time(NOW + hour))
+    for certificates, reason in (
+        (forge.chain({REGIONAL: begins, LEAF: expired}), Reason.CHAIN_EXPIRED),
+        (forge.chain({REGIONAL: ends, LEAF: early}), Reason.CHAIN_NOT_YET_VALID),
+    ):
+        failure = _failure(certificates)
+        assert (failure.reason, failure.subject) == (reason, "certificate")
+
+
+def test_what_ended_before_it_began_has_expired() -> None:
+    """In the second in which it would begin it is over."""
+    end = SECOND - timedelta(seconds=1)
+    edit = swap(not_before=forge.time(SECOND), not_after=forge.time(end))
+    assert _failure(_edited(LEAF, edit)).reason is Reason.CHAIN_EXPIRED
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_a_slow_clock_is_forgiven_up_to_the_skew(place: int) -> None:
+    """AWS makes the leaf just before the document: 30 s ahead is valid, 31 s is not."""
+    skew = timedelta(seconds=30)
+    for seconds, reason in ((30, None), (31, Reason.CHAIN_NOT_YET_VALID)):
+        ahead = swap(not_before=forge.time(SECOND + timedelta(seconds=seconds)))
+        if reason is None:
+            check(_edited(place, ahead), skew=skew)
+        else:
+            assert _failure(_edited(place, ahead), skew=skew).reason is reason
+            assert _reason(_edited(place, ahead)) is reason
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_no_skew_widens_the_end(place: int) -> None:
+    """A second after the last one is too late, however much the clock may be wrong."""
+    end = swap(not_after=forge.time(SECOND - timedelta(seconds=1)))
+    for skew in (NO_SKEW, timedelta(minutes=5), timedelta.max):
+        assert _failure(_edited(place, end), skew=skew).reason is Reason.CHAIN_EXPIRED
+
+
+@pytest.mark.parametrize(
+    ("year", "skew"),
+    [(1, timedelta(minutes=5)), (9999, timedelta(minutes=5)), (9999, timedelta.max)],
+)
+def test_no_time_is_out_of_range(year: int, skew: timedelta) -> None:
+    """The ends of `datetime` and of `timedelta` overflow nothing."""
+    with pytest.raises(UntrustedDocumentError):
+        check(GOOD, now=datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC), skew=skew)
+
+
+def _instance_named(common_name: str) -> list[bytes]:
+    subject = forge.name(common_name)
+    return forge.chain({INSTANCE: swap(subject=subject), LEAF: swap(issuer=subject)})
+
+
+@pytest.mark.parametrize(
+    "common_name",
+    [
+        "i-0fa4e0fa4e0fa4e0f.us-east-1.aws.nitro-enclaves",
+        "i-0fa4e0fa4e0fa4e0f.",
+        "instance",
+        "x.i-0000000000000000.us-east-1.aws",
+        "I-00000000000000000.us-east-1.aws",
+    ],
+)
+def test_an_instance_speaks_for_itself(common_name: str) -> None:
+    """Its common name begins with the instance id of the module_id, or names no instance."""
+    check(_instance_named(common_name))
+
+
+@pytest.mark.parametrize(
+    "common_name",
+    [
+        "i-00000000000000000.us-east-1.aws.nitro-enclaves",
+        "i-0fa4e0fa4e0fa4e0f",
+        "i-0fa4e0fa4e0fa4e0f0.us-east-1.aws.nitro-enclaves",
+        "i-0fa4e0fa4e0fa4e0f-enc0000000000000001.us-east-1.aws",
+        "i-",
+    ],
+)
+def test_an_instance_does_not_speak_for_another(common_name: str) -> None:
+    """A stolen instance key names no module of another instance."""
+    failure = _failure(_instance_named(common_name))
+    assert (failure.reason, failure.subject) == (Reason.CHAIN_SUBJECT, "cabundle[3]")
+
+
+def test_what_the_library_cannot_parse_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever our own reader says, and before any signature is checked."""
+
+    raised: list[Exception] = []
+
+    def fail(_: bytes) -> x509.Certificate:
+        raise raised[0]
+
+    monkeypatch.setattr(x509, "load_der_x509_certificate", fail)
+    faults: tuple[Exception, ...] = (ValueError("no certificate"), x509.InvalidVersion("v", 3))
+    for one in faults:
+        raised[:] = [one]
+        assert _failure(GOOD) == Failure(Reason.CHAIN_CERTIFICATE, "cabundle[0]")
+        with pytest.raises(UntrustedDocumentError) as rejection:
+            _check_below_a_known_root()
+        assert rejection.value.failures == (Failure(Reason.CHAIN_CERTIFICATE, "cabundle[1]"),)
+
+
+def _check_below_a_known_root() -> None:
+    """Give a cache that has read the root already."""
+    with pytest.MonkeyPatch.context() as real:
+        real.setattr(x509, "load_der_x509_certificate", lambda _: None)
+        cache = ChainCache()
+        cache.under(GOOD[0])
+    check(GOOD, cache=cache)

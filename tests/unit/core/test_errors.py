@@ -1,6 +1,7 @@
 """The exceptions carry their parts, survive copies, and never grow."""
 
 import copy
+import json
 import pickle
 from collections.abc import Callable
 from typing import TypeVar
@@ -53,10 +54,10 @@ def test_each_reason_has_the_exception_of_its_family(reason: Reason) -> None:
 
 @pytest.mark.parametrize("reason", list(Reason))
 @TWINS
-def test_refusals_survive_pickle_and_copy(
+def test_rejections_survive_pickle_and_copy(
     reason: Reason, twin: Callable[[VerificationError], VerificationError]
 ) -> None:
-    """A refusal can cross a process boundary and be kept."""
+    """A rejection can cross a process boundary and be kept."""
     made = rejection(Failure(reason, "one", "a", "b"), Failure(reason, "two"))
     again = twin(made)
     assert type(again) is type(made)
@@ -84,7 +85,7 @@ def test_the_family_tree() -> None:
     assert not issubclass(VerificationError, ValueError)
 
 
-def test_a_refusal_is_one_line() -> None:
+def test_a_rejection_is_one_line() -> None:
     """Each failure names reason, subject, and the values where there are any."""
     made = rejection(
         Failure(Reason.POLICY_PCR_MISMATCH, "PCR0", "aa", "bb"),
@@ -127,3 +128,34 @@ def test_a_missing_extra_names_the_line_that_installs_it() -> None:
     assert isinstance(error, ImportError)
     assert "pip install 'nitro-attest[redis]'" in str(error)
     assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - made a line above
+
+
+def test_a_rejection_as_json() -> None:
+    """The class, the first reason, and every failure with all its parts."""
+    made = rejection(
+        Failure(Reason.POLICY_PCR_MISMATCH, "PCR0", "aa", "bb"),
+        Failure(Reason.POLICY_PCR_ABSENT, "PCR1"),
+    )
+    assert json.loads(json.dumps(made.to_dict())) == {
+        "error": "PolicyMismatchError",
+        "reason": "policy.pcr_mismatch",
+        "failures": [
+            {
+                "reason": "policy.pcr_mismatch",
+                "subject": "PCR0",
+                "expected": "aa",
+                "actual": "bb",
+            },
+            {"reason": "policy.pcr_absent", "subject": "PCR1", "expected": None, "actual": None},
+        ],
+    }
+    assert type(made.to_dict()["reason"]) is str
+
+
+@pytest.mark.parametrize("name", ["subject", "expected", "actual"])
+def test_texts_of_a_failure_are_bounded(name: str) -> None:
+    """A label of a policy may have any length, an error may not."""
+    texts = {"subject": "PCR0", "expected": "aa", "actual": "bb", name: "x" * 201}
+    assert getattr(Failure(Reason.CBOR_TAG, **texts), name) == "x" * 197 + "..."
+    texts[name] = "x" * 200
+    assert getattr(Failure(Reason.CBOR_TAG, **texts), name) == "x" * 200

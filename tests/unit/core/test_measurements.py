@@ -1,6 +1,12 @@
-"""Sets of reference values refuse to be wrong when they are made."""
+"""Sets of reference values are checked when they are made, and tell everything about themselves."""
 
+import copy
+import hashlib
+import pickle
+import struct
 from collections.abc import Callable
+from dataclasses import fields
+from itertools import product
 from typing import Any
 
 import pytest
@@ -9,13 +15,18 @@ from nitro_attest import (
     AnyEnclave,
     AnyNitroTpm,
     DebugEnclave,
+    DocumentKind,
     EnclaveMeasurements,
+    Measurements,
     NitroTpmMeasurements,
     NotChecked,
     PolicyError,
     Sha384,
+    Waiver,
+    meaning_of,
 )
-from nitro_attest._core.measurements import pcr_rules
+from nitro_attest._core.measurements import PCR_FIELDS
+from support.captured import CAPTURED_PCRS
 
 ONE, TWO, THREE = (Sha384(bytes([n]) * 48) for n in (1, 2, 3))
 WAIVED = NotChecked("a test")
@@ -166,56 +177,195 @@ def test_zero_can_be_pinned_where_it_means_something(name: str) -> None:
     _make(EnclaveMeasurements, ENCLAVE, **{name: Sha384.ZERO})
 
 
-@pytest.mark.parametrize(
-    ("pcr0", "pcr2", "pcr8", "good"),
-    [
-        (ONE, WAIVED, WAIVED, True),
-        (WAIVED, ONE, WAIVED, True),
-        (WAIVED, WAIVED, ONE, True),
-        (WAIVED, WAIVED, WAIVED, False),
-        (WAIVED, WAIVED, Sha384.ZERO, False),
-    ],
-)
-def test_a_set_identifies_an_image(pcr0: object, pcr2: object, pcr8: object, good: bool) -> None:
-    """PCR0, PCR2 or a signing certificate; "unsigned" identifies nothing."""
-    arguments = {
+# "Values that identify nothing", each from the public constants it is computed from.
+ALL_ONES = Sha384(b"\xff" * 48)
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha384(data).digest()
+
+
+def _extended(*events: bytes) -> Sha384:
+    """Extend a PCR by the digest of each event (TPM 2.0 Library, Part 1, section 17.3)."""
+    value = bytes(48)
+    for event in events:
+        value = _digest(value + _digest(event))
+    return Sha384(value)
+
+
+def _variable(vendor: str, name: str, data: bytes) -> bytes:
+    """Encode a UEFI_VARIABLE_DATA (TCG PC Client Platform Firmware Profile, section 10.3.5)."""
+    sizes = struct.pack("<QQ", len(name), len(data))
+    return bytes.fromhex(vendor) + sizes + name.encode("utf-16-le") + data
+
+
+_GLOBAL = "61dfe48bca93d211aa0d00e098032b8c"  # EFI_GLOBAL_VARIABLE
+_IMAGES = "cbb219d73a3d9645a3bcdad00e67656f"  # EFI_IMAGE_SECURITY_DATABASE_GUID
+_NO_KEYS = [
+    _variable(_GLOBAL, "PK", b""),
+    _variable(_GLOBAL, "KEK", b""),
+    _variable(_IMAGES, "db", b""),
+    _variable(_IMAGES, "dbx", b""),
+    bytes(4),
+]
+NO_APPLICATION = Sha384(_digest(bytes(48) + _digest(b"")))
+SEPARATOR = _extended(bytes(4))
+NO_BOOT_APPLICATION = _extended(b"Calling EFI Application from Boot Option", bytes(4))
+SECURE_BOOT_OFF = _extended(_variable(_GLOBAL, "SecureBoot", b"\0"), *_NO_KEYS)
+NO_SECURE_BOOT = _extended(_variable(_GLOBAL, "SecureBoot", b""), *_NO_KEYS)
+NOTHING = [
+    Sha384.ZERO,
+    ALL_ONES,
+    NO_APPLICATION,
+    SEPARATOR,
+    NO_BOOT_APPLICATION,
+    SECURE_BOOT_OFF,
+    NO_SECURE_BOOT,
+]
+
+
+def _enclave(pcr0: object, pcr1: object, pcr2: object, pcr8: object) -> dict[str, Any]:
+    return {
         **ENCLAVE,
         "pcr0_image": pcr0,
+        "pcr1_kernel": pcr1,
         "pcr2_application": pcr2,
         "pcr8_signing_certificate": pcr8,
     }
-    if good:
-        _make(EnclaveMeasurements, arguments)
-    else:
-        assert _field(EnclaveMeasurements, **arguments) == "EnclaveMeasurements"
 
 
-@pytest.mark.parametrize(
-    ("pcr4", "pcr7", "pcr12", "good"),
-    [
-        (WAIVED, ONE, WAIVED, True),
-        (ONE, WAIVED, ONE, True),
-        (ONE, WAIVED, Sha384.ZERO, True),
-        (Sha384.ZERO, ONE, Sha384.ZERO, True),
-        (ONE, WAIVED, WAIVED, False),
-        (WAIVED, WAIVED, ONE, False),
-        (WAIVED, WAIVED, WAIVED, False),
-        (Sha384.ZERO, WAIVED, ONE, False),
-        (WAIVED, Sha384.ZERO, WAIVED, False),
-    ],
-)
-def test_a_set_identifies_a_boot(pcr4: object, pcr7: object, pcr12: object, good: bool) -> None:
-    """PCR7, or PCR4 together with PCR12; zero in PCR4 or PCR7 identifies nothing."""
-    arguments = {
+def _nitro_tpm(pcr4: object, pcr7: object, pcr12: object) -> dict[str, Any]:
+    return {
         **NITRO_TPM,
         "pcr4_boot_manager": pcr4,
         "pcr7_secure_boot": pcr7,
         "pcr12_command_line": pcr12,
     }
-    if good:
+
+
+@pytest.mark.parametrize("pinned", list(product([True, False], repeat=4)))
+def test_a_set_identifies_an_image(pinned: tuple[bool, ...]) -> None:
+    """PCR0, PCR1 together with PCR2, or PCR8; PCR1 or PCR2 alone is shared by many images."""
+    arguments = _enclave(*(ONE if pin else WAIVED for pin in pinned))
+    pcr0, pcr1, pcr2, pcr8 = pinned
+    if pcr0 or (pcr1 and pcr2) or pcr8:
+        _make(EnclaveMeasurements, arguments)
+    else:
+        assert _field(EnclaveMeasurements, **arguments) == "EnclaveMeasurements"
+
+
+@pytest.mark.parametrize("nothing", NOTHING)
+def test_a_value_of_many_images_identifies_no_image(nothing: Sha384) -> None:
+    """Where it is pinned for identity it does not count; beside a value that does, it may stand."""
+    if nothing != Sha384.ZERO:  # has its own rule for PCR0, PCR1 and PCR2
+        assert _field(EnclaveMeasurements, **_enclave(nothing, ONE, WAIVED, WAIVED))
+        assert _field(EnclaveMeasurements, **_enclave(WAIVED, ONE, nothing, WAIVED))
+        assert _field(EnclaveMeasurements, **_enclave(WAIVED, nothing, ONE, WAIVED))
+        _make(EnclaveMeasurements, _enclave(ONE, nothing, nothing, nothing))
+    assert _field(EnclaveMeasurements, **_enclave(WAIVED, WAIVED, ONE, nothing))
+    _make(EnclaveMeasurements, _enclave(ONE, TWO, THREE, nothing))
+
+
+@pytest.mark.parametrize("others", [((16, ONE),), ((5, ONE), (31, TWO))])
+def test_other_pcrs_identify_no_image(others: tuple[tuple[int, Sha384], ...]) -> None:
+    """They are extended by the code that runs, whichever it is."""
+    arguments = _enclave(WAIVED, WAIVED, WAIVED, WAIVED)
+    assert _field(EnclaveMeasurements, **arguments, other_pcrs=others) == "EnclaveMeasurements"
+    arguments = _nitro_tpm(WAIVED, WAIVED, WAIVED)
+    assert _field(NitroTpmMeasurements, **arguments, other_pcrs=others) == "NitroTpmMeasurements"
+
+
+@pytest.mark.parametrize("pinned", list(product([True, False], repeat=3)))
+def test_a_set_identifies_a_boot(pinned: tuple[bool, ...]) -> None:
+    """PCR7, or PCR4 together with PCR12."""
+    arguments = _nitro_tpm(*(ONE if pin else WAIVED for pin in pinned))
+    pcr4, pcr7, pcr12 = pinned
+    if pcr7 or (pcr4 and pcr12):
         _make(NitroTpmMeasurements, arguments)
     else:
         assert _field(NitroTpmMeasurements, **arguments) == "NitroTpmMeasurements"
+
+
+def test_a_command_line_is_pinned_as_zero_where_there_is_none() -> None:
+    """PCR4 with a zero PCR12 is a unified kernel image (GHSA-xrv8-2pf5-f3q7)."""
+    _make(NitroTpmMeasurements, _nitro_tpm(ONE, WAIVED, Sha384.ZERO))
+
+
+@pytest.mark.parametrize("nothing", NOTHING)
+def test_a_value_of_many_instances_identifies_no_boot(nothing: Sha384) -> None:
+    """Secure Boot that is off, a bare separator: any image has them."""
+    assert _field(NitroTpmMeasurements, **_nitro_tpm(WAIVED, nothing, WAIVED))
+    assert _field(NitroTpmMeasurements, **_nitro_tpm(ONE, nothing, WAIVED))
+    assert _field(NitroTpmMeasurements, **_nitro_tpm(nothing, WAIVED, ONE))
+    _make(NitroTpmMeasurements, _nitro_tpm(nothing, ONE, nothing))
+    _make(NitroTpmMeasurements, _nitro_tpm(ONE, nothing, Sha384.ZERO))
+
+
+def test_the_error_says_what_is_missing_and_what_the_values_mean() -> None:
+    """A reader learns why a digest that looks like any other pins nothing."""
+    with pytest.raises(PolicyError) as mistake:
+        _make(NitroTpmMeasurements, _nitro_tpm(WAIVED, SECURE_BOOT_OFF, WAIVED))
+    assert mistake.value.problem == (
+        "this set identifies no code (PCR7: Secure Boot is off): "
+        "pin PCR4 together with PCR12, or PCR7, or use AnyNitroTpm"
+    )
+    with pytest.raises(PolicyError) as mistake:
+        _make(EnclaveMeasurements, _enclave(WAIVED, WAIVED, ONE, Sha384.ZERO))
+    assert mistake.value.problem == (
+        "this set identifies no code (PCR8: unsigned image): "
+        "pin PCR0, or PCR1 together with PCR2, or PCR8, or use AnyEnclave"
+    )
+    with pytest.raises(PolicyError) as mistake:
+        _make(EnclaveMeasurements, _enclave(*[WAIVED] * 4), pcr3_iam_role=WAIVED)
+    assert mistake.value.problem.startswith("this set identifies no code: ")
+
+
+@pytest.mark.parametrize("pcrs", CAPTURED_PCRS)
+def test_shared_values_are_found_in_captured_documents(pcrs: tuple[str, dict[int, bytes]]) -> None:
+    """PCR7 of every captured instance says that Secure Boot is off, PCR17 to 22 are all ones."""
+    kind, values = pcrs
+    if kind == DocumentKind.NITRO_TPM:
+        assert values[7] == SECURE_BOOT_OFF.value
+        assert values[2] == values[3] == values[6] == SEPARATOR.value
+        assert all(values[index] == ALL_ONES.value for index in range(17, 23))
+
+
+@pytest.mark.parametrize(
+    ("kind", "index", "value", "meaning"),
+    [
+        (DocumentKind.ENCLAVE, 0, Sha384.ZERO, "debug mode"),
+        (DocumentKind.ENCLAVE, 1, Sha384.ZERO, "debug mode"),
+        (DocumentKind.ENCLAVE, 2, Sha384.ZERO, "debug mode"),
+        (DocumentKind.ENCLAVE, 3, Sha384.ZERO, "no IAM role"),
+        (DocumentKind.ENCLAVE, 8, Sha384.ZERO, "unsigned image"),
+        (DocumentKind.ENCLAVE, 16, Sha384.ZERO, "nothing was measured"),
+        (DocumentKind.ENCLAVE, 2, NO_APPLICATION, "no application ramdisk"),
+        (DocumentKind.ENCLAVE, 8, ONE, None),
+        (DocumentKind.NITRO_TPM, 0, Sha384.ZERO, "nothing was measured"),
+        (DocumentKind.NITRO_TPM, 12, Sha384.ZERO, "no kernel command line was measured"),
+        (DocumentKind.NITRO_TPM, 7, SECURE_BOOT_OFF, "Secure Boot is off"),
+        (DocumentKind.NITRO_TPM, 7, NO_SECURE_BOOT, "Secure Boot is off"),
+        (DocumentKind.NITRO_TPM, 2, SEPARATOR, "nothing was measured but the separator"),
+        (DocumentKind.NITRO_TPM, 4, NO_BOOT_APPLICATION, "no boot application"),
+        (DocumentKind.NITRO_TPM, 17, ALL_ONES, "unused, all ones"),
+        (DocumentKind.NITRO_TPM, 4, ONE, None),
+        (DocumentKind.NITRO_TPM, 8, Sha384.ZERO, "nothing was measured"),
+        *(
+            (
+                DocumentKind.NITRO_TPM,
+                index,
+                ONE,
+                "the boot loader's commands: a zero PCR12 says nothing about the command line",
+            )
+            for index in (8, 9)
+        ),
+    ],
+)
+def test_well_known_values_have_a_meaning(
+    kind: DocumentKind, index: int, value: Sha384, meaning: str | None
+) -> None:
+    """In one place, for whoever shows a document or a policy."""
+    assert meaning_of(kind, index, value.value) == meaning
 
 
 @pytest.mark.parametrize("others", [((5, ONE),), ((16, ONE), (31, TWO)), ()])
@@ -281,21 +431,74 @@ def test_a_set_has_a_label(label: object) -> None:
     )
 
 
+SETS: list[Measurements] = [
+    EnclaveMeasurements(**ENCLAVE, other_pcrs=((16, ONE),)),
+    NitroTpmMeasurements(**NITRO_TPM),
+    AnyEnclave("why"),
+    DebugEnclave("why"),
+    AnyNitroTpm("why"),
+]
+
+
 def test_the_index_of_a_pcr_is_the_one_in_its_name() -> None:
-    """The rules of a set, in order, with the PCRs named by index at the end."""
-    enclave = pcr_rules(EnclaveMeasurements(**ENCLAVE, other_pcrs=((16, ONE),)))
-    assert [(index, field) for index, field, _ in enclave] == [
-        (0, "pcr0_image"),
-        (1, "pcr1_kernel"),
-        (2, "pcr2_application"),
-        (3, "pcr3_iam_role"),
-        (4, "pcr4_instance_id"),
-        (8, "pcr8_signing_certificate"),
-        (16, "other_pcrs[16]"),
+    """Every field of a set that is a PCR is in the table, in the order of the indexes."""
+    for kind in (EnclaveMeasurements, NitroTpmMeasurements):
+        names = [field.name for field in fields(kind) if field.name.startswith("pcr")]
+        assert list(PCR_FIELDS[kind.kind].values()) == names
+        for index, name in PCR_FIELDS[kind.kind].items():
+            assert name.startswith(f"pcr{index}_")
+
+
+def test_the_rules_of_a_set_are_by_index() -> None:
+    """In order, with the PCRs named by index at the end; the others have none."""
+    enclave, nitro_tpm, *others = SETS
+    assert list(enclave.pcr_rules().items()) == [
+        (0, ONE),
+        (1, TWO),
+        (2, THREE),
+        (3, Sha384.ZERO),
+        (4, WAIVED),
+        (8, Sha384.ZERO),
+        (16, ONE),
     ]
-    nitro_tpm = pcr_rules(NitroTpmMeasurements(**NITRO_TPM))
-    assert nitro_tpm == [
-        (4, "pcr4_boot_manager", ONE),
-        (7, "pcr7_secure_boot", TWO),
-        (12, "pcr12_command_line", Sha384.ZERO),
+    assert list(nitro_tpm.pcr_rules().items()) == [(4, ONE), (7, TWO), (12, Sha384.ZERO)]
+    assert [dict(each.pcr_rules()) for each in others] == [{}, {}, {}]
+
+
+def test_the_rules_of_a_set_cannot_be_changed() -> None:
+    """They are a view, not a dict that a caller could fill."""
+    for each in SETS:
+        with pytest.raises(TypeError):
+            each.pcr_rules()[0] = ONE  # type: ignore[index]  # pyright: ignore[reportIndexIssue] - what must fail
+
+
+def test_a_set_lists_its_waivers() -> None:
+    """The PCRs that are not checked, by the name of their field; or the measurements as a whole."""
+    whole = (Waiver("measurements", "why"),)
+    assert [each.waivers() for each in SETS] == [
+        (Waiver("pcr4_instance_id", "a test"),),
+        (),
+        whole,
+        whole,
+        whole,
     ]
+
+
+def test_a_set_has_a_kind_and_perhaps_a_label() -> None:
+    """The three that accept any code have no label."""
+    assert [each.kind for each in SETS] == [
+        DocumentKind.ENCLAVE,
+        DocumentKind.NITRO_TPM,
+        DocumentKind.ENCLAVE,
+        DocumentKind.ENCLAVE,
+        DocumentKind.NITRO_TPM,
+    ]
+    assert [each.label for each in SETS] == ["build 1", "image 1", None, None, None]
+
+
+def test_a_set_is_a_plain_value() -> None:
+    """Equal by value, hashable, and the same after pickle, copies and its repr."""
+    for each in SETS:
+        for twin in (copy.deepcopy(each), pickle.loads(pickle.dumps(each)), eval(repr(each))):
+            assert twin == each
+            assert hash(twin) == hash(each)

@@ -1,7 +1,9 @@
-"""A policy refuses to be wrong when it is made, and is a plain value afterwards."""
+"""A policy is checked when it is made, and is a plain value afterwards."""
 
 import copy
 import datetime as dt
+import hashlib
+import json
 import pickle
 from dataclasses import FrozenInstanceError, replace
 from typing import Any
@@ -26,6 +28,7 @@ from nitro_attest import (
     Present,
     Sha384,
     TimestampOnly,
+    Waiver,
 )
 from support import certificates as forge
 
@@ -55,8 +58,11 @@ GOOD: dict[str, Any] = {
 BASE = Policy(**GOOD)
 POLICIES = [
     BASE,
-    replace(BASE, measurements=(BUILD, AnyEnclave("staging"), DebugEnclave("my desk"))),
-    replace(BASE, measurements=(IMAGE, AnyNitroTpm("staging"))),
+    replace(BASE, measurements=(BUILD, replace(BUILD, label="payments 1.4.3"))),
+    replace(BASE, measurements=(AnyEnclave("staging"),)),
+    replace(BASE, measurements=(DebugEnclave("my desk"),)),
+    replace(BASE, measurements=(IMAGE,)),
+    replace(BASE, measurements=(AnyNitroTpm("staging"),)),
     replace(
         BASE,
         freshness=TimestampOnly(
@@ -120,7 +126,7 @@ def test_a_rule_of_another_field_does_not_fit(name: str, value: object) -> None:
 
 @pytest.mark.parametrize("sets", [(), [BUILD], {BUILD}, BUILD, None])
 def test_measurements_are_a_tuple_with_something_in_it(sets: object) -> None:
-    """An empty list of allowed builds accepts nothing and is refused at once."""
+    """An empty list of allowed builds would accept nothing, and says so at once."""
     assert _field(Policy, **{**GOOD, "measurements": sets}) == "Policy.measurements"
 
 
@@ -140,6 +146,32 @@ def test_kinds_do_not_mix(mixed: object) -> None:
     assert _field(Policy, **{**GOOD, "measurements": mixed}) == "Policy.measurements"
 
 
+@pytest.mark.parametrize(
+    ("sets", "anything"),
+    [
+        ((BUILD, DebugEnclave("my desk")), "DebugEnclave"),
+        ((DebugEnclave("my desk"), BUILD), "DebugEnclave"),
+        ((BUILD, AnyEnclave("staging")), "AnyEnclave"),
+        ((AnyEnclave("staging"), DebugEnclave("my desk")), "AnyEnclave"),
+        ((AnyEnclave("staging"), AnyEnclave("staging")), "AnyEnclave"),
+        ((IMAGE, AnyNitroTpm("staging")), "AnyNitroTpm"),
+    ],
+)
+def test_a_set_for_any_code_has_no_other_beside_it(sets: Any, anything: str) -> None:
+    """Anybody can start any image in debug mode, so the other sets would decide nothing."""
+    with pytest.raises(PolicyError) as mistake:
+        replace(BASE, measurements=sets)
+    assert mistake.value.field == "Policy.measurements"
+    assert mistake.value.problem.startswith(f"{anything} accepts any code")
+
+
+def test_a_policy_has_at_most_256_sets() -> None:
+    """Every one is compared with every authentic document."""
+    most = tuple(replace(BUILD, label=f"build {number}") for number in range(256))
+    assert len(replace(BASE, measurements=most).measurements) == 256
+    assert _field(Policy, **{**GOOD, "measurements": (*most, BUILD)}) == "Policy.measurements"
+
+
 @pytest.mark.parametrize("value", [None, "text", bytearray(1), bytes(1025), 0])
 def test_equals_holds_what_a_field_can_carry(value: object) -> None:
     """Bytes, 1024 at the most."""
@@ -154,15 +186,21 @@ def test_the_greatest_age_is_above_zero(max_age: object) -> None:
     assert _field(TimestampOnly, because="why", max_age=max_age) == "TimestampOnly.max_age"
 
 
-@pytest.mark.parametrize("skew", [-SECOND, 30, None])
-def test_the_clock_skew_is_not_negative(skew: object) -> None:
-    """Zero is allowed."""
+FIVE_MINUTES = dt.timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("skew", [-SECOND, 30, None, FIVE_MINUTES + dt.timedelta(microseconds=1)])
+def test_the_clock_skew_is_zero_to_five_minutes(skew: object) -> None:
+    """Both ends are allowed."""
     assert _field(FreshNonce, max_clock_skew=skew) == "FreshNonce.max_clock_skew"
     assert (
         _field(TimestampOnly, because="why", max_age=SECOND, max_clock_skew=skew)
         == "TimestampOnly.max_clock_skew"
     )
-    assert FreshNonce(max_clock_skew=dt.timedelta()).max_clock_skew == dt.timedelta()
+    for end in (dt.timedelta(), FIVE_MINUTES):
+        assert FreshNonce(max_clock_skew=end).max_clock_skew == end
+        rule = TimestampOnly(because="why", max_age=SECOND, max_clock_skew=end)
+        assert rule.max_clock_skew == end
     assert FreshNonce(max_age=dt.timedelta(microseconds=1)).max_age == dt.timedelta(microseconds=1)
 
 
@@ -216,4 +254,110 @@ def test_a_pinned_root_is_written_by_name() -> None:
     assert repr(AWS_US_GOV_NITRO_ROOT_G1) == "AWS_US_GOV_NITRO_ROOT_G1"
     assert repr(replace(AWS_NITRO_ROOT_G1, name="renamed")).startswith(
         "TrustAnchor(name='renamed', certificate=b'"
+    )
+
+
+def test_a_policy_lists_every_waiver_once() -> None:
+    """Of all its sets, then of its own fields, in their order."""
+    policy = replace(
+        BASE,
+        measurements=(
+            BUILD,
+            replace(BUILD, label="signed", pcr0_image=NotChecked("a hotfix")),
+        ),
+        freshness=TimestampOnly(because="no channel", max_age=SECOND),
+        public_key=NotChecked("no key"),
+        user_data=NotChecked("none"),
+        unknown_fields=NotChecked("new fields"),
+    )
+    assert policy.waivers() == (
+        Waiver("pcr3_iam_role", "any role"),
+        Waiver("pcr4_instance_id", "a fleet"),
+        Waiver("pcr0_image", "a hotfix"),
+        Waiver("freshness", "no channel"),
+        Waiver("public_key", "no key"),
+        Waiver("user_data", "none"),
+        Waiver("unknown_fields", "new fields"),
+    )
+
+
+def test_the_strictest_policy_has_no_waiver() -> None:
+    """Nothing is skipped unless it is written."""
+    exact = replace(BUILD, pcr3_iam_role=Sha384.ZERO, pcr4_instance_id=Sha384(b"\x05" * 48))
+    assert replace(BASE, measurements=(exact,)).waivers() == ()
+    assert Policy(
+        measurements=(AnyEnclave("staging"),),
+        freshness=FreshNonce(),
+        public_key=Present(),
+        user_data=Absent(),
+    ).waivers() == (Waiver("measurements", "staging"),)
+
+
+def test_the_digest_is_that_of_the_documented_json() -> None:
+    """Keys sorted, no spaces, UTF-8; durations in microseconds, bytes as hex digits (ADR 6)."""
+    build = {
+        "type": "EnclaveMeasurements",
+        "label": "zahlungen ü",
+        "pcrs": {
+            "0": "01" * 48,
+            "1": "02" * 48,
+            "2": "03" * 48,
+            "3": {"type": "NotChecked", "because": "any role"},
+            "4": {"type": "NotChecked", "because": "a fleet"},
+            "8": "00" * 48,
+            "16": "10" * 48,
+        },
+    }
+    written = {
+        "type": "Policy",
+        "measurements": [build],
+        "freshness": {
+            "type": "TimestampOnly",
+            "because": "no channel",
+            "max_age": 1_000_000,
+            "max_clock_skew": 30_000_000,
+        },
+        "public_key": {"type": "Equals", "value": "6b6579"},
+        "user_data": {"type": "Present"},
+        "unknown_fields": {"type": "Absent"},
+        "trust_anchor": {
+            "type": "TrustAnchor",
+            "name": AWS_NITRO_ROOT_G1.name,
+            "certificate": AWS_NITRO_ROOT_G1.certificate.hex(),
+            "sha256": AWS_NITRO_ROOT_G1.sha256,
+        },
+    }
+    policy = Policy(
+        measurements=(replace(BUILD, label="zahlungen ü"),),
+        freshness=TimestampOnly(because="no channel", max_age=SECOND),
+        public_key=Equals(b"key"),
+        user_data=Present(),
+    )
+    text = json.dumps(written, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert policy.digest() == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_policies_that_differ_have_different_digests() -> None:
+    """Labels and reasons included."""
+    others = [
+        replace(BASE, measurements=(replace(BUILD, label="other"),)),
+        replace(BASE, measurements=(replace(BUILD, pcr3_iam_role=NotChecked("other")),)),
+        replace(BASE, trust_anchor=replace(AWS_NITRO_ROOT_G1, name="renamed")),
+        replace(BASE, freshness=FreshNonce(max_age=SECOND)),
+    ]
+    digests = {policy.digest() for policy in (*POLICIES, *others)}
+    assert len(digests) == len(POLICIES) + len(others)
+    assert all(len(digest) == 64 for digest in digests)
+
+
+def test_the_order_of_the_sets_does_not_change_the_digest() -> None:
+    """A document is accepted by the same sets, in whichever order they are written."""
+    second = replace(BUILD, label="payments 1.4.3", other_pcrs=())
+    policy = replace(BASE, measurements=(BUILD, second))
+    assert replace(BASE, measurements=(second, BUILD)).digest() == policy.digest()
+    two = ((17, Sha384(b"\x11" * 48)), (16, Sha384(b"\x10" * 48)))
+    forwards, backwards = replace(BUILD, other_pcrs=two), replace(BUILD, other_pcrs=two[::-1])
+    assert (
+        replace(BASE, measurements=(forwards,)).digest()
+        == replace(BASE, measurements=(backwards,)).digest()
     )

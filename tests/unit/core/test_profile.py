@@ -1,109 +1,108 @@
-"""Names in extensions are plain, path lengths are in their shortest form, and what is malformed is named."""
-
-from collections.abc import Callable
+"""Each rule of the profile rejects on its own, and names what it rejects."""
 
 import pytest
 
 from nitro_attest import Failure, Reason, UntrustedDocumentError
-from nitro_attest._core.profile import Extension, Extensions, read_authority, read_extensions
-from support.certificates import BITS, CA, INTEGER, OCTETS, OID, SEQUENCE, der
+from nitro_attest._core.certificate import BASIC_CONSTRAINTS, KEY_USAGE, Extension, read_certificate
+from nitro_attest._core.profile import Role, check_profile
+from support import certificates as forge
+from support.certificates import LEAF
 
 PLACE = "a certificate"
-ALTERNATIVE_NAMES, BASIC_CONSTRAINTS, KEY_USAGE = (
-    bytes.fromhex(f"551d{arc}") for arc in ("11", "13", "0f")
-)
-INFORMATION_ACCESS = bytes.fromhex("2b06010505070101")
-METHODS = bytes.fromhex("2b060105050730")
-NAME = der(0x86, b"http://never-trust.invalid/")
-USAGE = der(BITS, b"\x02\x04")
+CA, LEAF_CERTIFICATE = (read_certificate(forge.chain()[place], PLACE) for place in (3, LEAF))
 
 
-def _failure(call: Callable[[], object]) -> Failure:
-    with pytest.raises(UntrustedDocumentError) as refusal:
-        call()
-    (failure,) = refusal.value.failures
-    return failure
+def _extensions(*entries: tuple[str, bool]) -> tuple[Extension, ...]:
+    return tuple(
+        Extension(oid=bytes.fromhex(oid), critical=critical, value=b"") for oid, critical in entries
+    )
 
 
-def _read(oid: bytes, value: bytes) -> Extensions:
-    return read_extensions(der(SEQUENCE, der(SEQUENCE, der(OID, oid), der(OCTETS, value))), PLACE)
+CONSTRAINTS, USAGE = BASIC_CONSTRAINTS.oid.hex(), KEY_USAGE.oid.hex()
+FAULTS: list[tuple[dict[str, object], Reason]] = [
+    ({"serial": 0}, Reason.CHAIN_CERTIFICATE),
+    ({"serial": 1 << 167}, Reason.CHAIN_CERTIFICATE),
+    ({"algorithm": b""}, Reason.CHAIN_ALGORITHM),
+    ({"outer_algorithm": b""}, Reason.CHAIN_ALGORITHM),
+    ({"public_key": CA.public_key[:-1] + b"\0"}, Reason.CHAIN_KEY),
+    ({"issuer": b"\x30\x00"}, Reason.CHAIN_SUBJECT),
+    ({"subject": b"\x30\x00"}, Reason.CHAIN_SUBJECT),
+    ({"signature": CA.signature + b"\0"}, Reason.CHAIN_SIGNATURE),
+    ({"extensions": _extensions((CONSTRAINTS, True), (USAGE, True)) * 2}, Reason.CHAIN_EXTENSION),
+    (
+        {"extensions": (*CA.extensions, *_extensions(("551d0e", True)))},
+        Reason.CHAIN_EXTENSION,
+    ),
+]
+FAULTS += [
+    ({"extensions": (*CA.extensions, *_extensions((oid, False)))}, Reason.CHAIN_EXTENSION)
+    for oid in ("551d1e", "551d21", "551d24", "551d25", "551d36")
+]
 
 
-def _access(method: bytes, location: bytes = NAME) -> bytes:
-    return der(SEQUENCE, der(SEQUENCE, der(OID, method), location))
+def _reason(fields: dict[str, object], role: Role) -> Reason:
+    certificate = CA if role is Role.CA else LEAF_CERTIFICATE
+    with pytest.raises(UntrustedDocumentError) as rejection:
+        check_profile(certificate._replace(**fields), role, PLACE)  # type: ignore[arg-type]  # by name
+    return rejection.value.reason
 
 
-@pytest.mark.parametrize("tag", [0x81, 0x82, 0x86])
-def test_plain_names_are_let_through(tag: int) -> None:
-    """A mail address, a host name and an address, as alternative names and as places to ask."""
-    name = der(tag, b"never-trust.invalid")
-    alternatives, access = der(SEQUENCE, name, name), _access(METHODS + b"\x01", name)
-    assert _read(ALTERNATIVE_NAMES, alternatives) == {
-        ALTERNATIVE_NAMES: Extension(critical=False, value=alternatives)
-    }
-    assert _read(INFORMATION_ACCESS, access) == {
-        INFORMATION_ACCESS: Extension(critical=False, value=access)
-    }
-
-
-def test_the_last_arc_of_an_access_method_is_one_octet() -> None:
-    """127 is the largest; above it the octet is only the beginning of a number."""
-    assert _read(INFORMATION_ACCESS, _access(METHODS + b"\x7f"))
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize(("fields", "reason"), FAULTS)
+def test_each_rule_is_for_both_roles(fields: dict[str, object], reason: Reason, role: Role) -> None:
+    """One fault, and everything else as it should be."""
+    assert _reason(fields, role) is reason
 
 
 @pytest.mark.parametrize(
-    ("oid", "value"),
+    ("fields", "reason"),
     [
-        (ALTERNATIVE_NAMES, der(SEQUENCE, der(0x82, b"never\xfftrust"))),
-        (ALTERNATIVE_NAMES, der(SEQUENCE, der(0x87, b"1234"))),
-        (ALTERNATIVE_NAMES, der(SEQUENCE, NAME, der(0x88, b"\x2a\x03"))),
-        (INFORMATION_ACCESS, _access(METHODS + b"\x80")),
-        (INFORMATION_ACCESS, _access(bytes.fromhex("2b06010505073101"))),
-        (INFORMATION_ACCESS, _access(METHODS)),
-        (INFORMATION_ACCESS, _access(METHODS + b"\x01", der(0x86, b"\xff"))),
-        (INFORMATION_ACCESS, _access(METHODS + b"\x01", der(0x87, b"1234"))),
-        (INFORMATION_ACCESS, der(SEQUENCE, der(SEQUENCE, der(OID, METHODS + b"\x01")))),
-        (INFORMATION_ACCESS, der(SEQUENCE, der(SEQUENCE))),
+        ({"is_ca": None}, Reason.CHAIN_NOT_A_CA),
+        ({"is_ca": False}, Reason.CHAIN_NOT_A_CA),
+        ({"extensions": _extensions((CONSTRAINTS, False))}, Reason.CHAIN_EXTENSION),
+        ({"key_usage": None}, Reason.CHAIN_KEY_USAGE),
+        ({"key_usage": 0xFB}, Reason.CHAIN_KEY_USAGE),
     ],
 )
-def test_names_that_path_validation_cannot_read_are_refused(oid: bytes, value: bytes) -> None:
-    """Another kind of name, octets that are no ASCII, another method, or no pair."""
-    assert _failure(lambda: _read(oid, value)) == Failure(Reason.CHAIN_EXTENSION, PLACE)
+def test_a_ca_certificate_may_issue(fields: dict[str, object], reason: Reason) -> None:
+    """By critical basicConstraints and by keyCertSign."""
+    assert _reason(fields, Role.CA) is reason
 
 
-def _authority(constraints: bytes, usage: bytes = USAGE) -> int | None:
-    extensions = {
-        BASIC_CONSTRAINTS: Extension(critical=True, value=constraints),
-        KEY_USAGE: Extension(critical=True, value=usage),
-    }
-    return read_authority(extensions, PLACE)
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"is_ca": None}, Reason.CHAIN_EXTENSION),
+        ({"is_ca": True}, Reason.CHAIN_EXTENSION),
+        ({"extensions": _extensions((CONSTRAINTS, False))}, Reason.CHAIN_EXTENSION),
+        ({"key_usage": None}, Reason.CHAIN_KEY_USAGE),
+        ({"key_usage": 0x7B}, Reason.CHAIN_KEY_USAGE),
+        ({"key_usage": 0x84}, Reason.CHAIN_KEY_USAGE),
+    ],
+)
+def test_a_leaf_may_sign_data_only(fields: dict[str, object], reason: Reason) -> None:
+    """Critical basicConstraints without cA, digitalSignature without keyCertSign."""
+    assert _reason(fields, Role.LEAF) is reason
 
 
-@pytest.mark.parametrize("content", ["00", "7f", "0080", "7fff", "7fffffffffffffff"])
-def test_path_lengths_in_their_shortest_form_are_read(content: str) -> None:
-    """From 0 to the largest in eight octets."""
-    assert _authority(der(SEQUENCE, CA, der(INTEGER, bytes.fromhex(content)))) == int(content, 16)
+def test_what_aws_issues_is_accepted() -> None:
+    """The largest serial number, other uses, and an extension that is not critical."""
+    more = _extensions(("551d0e", False))
+    for certificate, role, uses in ((CA, Role.CA, 0xFF), (LEAF_CERTIFICATE, Role.LEAF, 0xFB)):
+        extensions = (*certificate.extensions, *more)
+        check_profile(
+            certificate._replace(serial=(1 << 167) - 1, key_usage=uses, extensions=extensions),
+            role,
+            PLACE,
+        )
 
 
-@pytest.mark.parametrize("content", ["", "80", "ff", "0000", "007f", "00ffffffffffffffff"])
-def test_path_lengths_in_another_form_are_refused(content: str) -> None:
-    """Nothing, below zero, an octet too many, or more than eight."""
-    failure = _failure(lambda: _authority(der(SEQUENCE, CA, der(INTEGER, bytes.fromhex(content)))))
-    assert failure == Failure(Reason.CHAIN_EXTENSION, f"{PLACE}: basicConstraints")
-
-
-def test_the_extension_that_is_malformed_is_named() -> None:
-    """With the certificate it is in, whatever is wrong with it."""
-    for constraints in (b"\x05\x00", b"\x30", der(SEQUENCE, b"\x01")):
-        failure = _failure(lambda: _authority(constraints))
-        assert failure == Failure(Reason.CHAIN_EXTENSION, f"{PLACE}: basicConstraints")
-    for usage in (
-        b"\x05\x00",
-        b"\x03",
-        der(BITS),
-        der(BITS, b"\0"),
-        der(BITS, b"\0\x04"),
-        der(BITS, b"\0\0"),
-    ):
-        failure = _failure(lambda: _authority(der(SEQUENCE, CA), usage))
-        assert failure == Failure(Reason.CHAIN_EXTENSION, f"{PLACE}: keyUsage")
+def test_what_is_not_understood_is_named() -> None:
+    """By the place and the OID."""
+    extensions = (*CA.extensions, *_extensions(("2a03", True)))
+    with pytest.raises(UntrustedDocumentError) as rejection:
+        check_profile(CA._replace(extensions=extensions), Role.CA, PLACE)
+    expected = "none that is not understood"
+    assert rejection.value.failures == (
+        Failure(Reason.CHAIN_EXTENSION, f"{PLACE}: extension 2a03", expected),
+    )

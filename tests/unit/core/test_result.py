@@ -3,29 +3,34 @@
 import copy
 import json
 import pickle
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import FrozenInstanceError, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from nitro_attest import (
+    Absent,
+    AnyEnclave,
     AttestationResult,
     Claims,
     EnclaveMeasurements,
-    TimestampOnly,
+    Equals,
+    FieldRule,
+    NotChecked,
+    PolicyError,
+    Present,
     UnverifiedDocument,
     verify,
 )
+from nitro_attest.testing import FakeNitro
 from support.captured import DEBUG, NITRO_TPM, PRODUCTION, policy_for
 
 RESULT = verify(PRODUCTION.doc, policy_for(PRODUCTION.measurements), now=PRODUCTION.time)
 
 
 def _parts(result: AttestationResult) -> dict[str, Any]:
-    times = ("appraised_at", "valid_until", "remember_until")
-    names = ("claims", "matched", "not_checked", *times, "replay_key")
-    return {name: getattr(result, name) for name in names}
+    return {field.name: getattr(result, field.name) for field in fields(result)}
 
 
 def test_nobody_else_makes_a_result() -> None:
@@ -76,6 +81,11 @@ def test_the_result_as_json() -> None:
             {"subject": "public_key", "because": "not what this test is about"},
             {"subject": "user_data", "because": "not what this test is about"},
         ],
+        "trust_anchor": {
+            "name": "aws.nitro-enclaves G1",
+            "sha256": "641a0321a3e244efe456463195d606317ed7cdcc3c1756e09893f3c68f79bb5b",
+            "is_root_of_aws": True,
+        },
         "appraised_at": "2026-01-03T20:41:07.402+00:00",
         "valid_until": "2026-01-03T23:40:28.000+00:00",
         "remember_until": "2026-01-03T20:47:07.402+00:00",
@@ -103,9 +113,43 @@ def test_times_are_in_utc_whatever_zone_the_call_used() -> None:
     assert result.valid_until.utcoffset() == timedelta()
 
 
-def test_a_window_longer_than_the_calendar_is_remembered_to_its_end() -> None:
-    """`remember_until` stops at the last time there is; the document is judged as ever."""
-    window = TimestampOnly(because="an archive", max_age=timedelta.max)
-    policy = replace(policy_for(PRODUCTION.measurements), freshness=window)
-    result = verify(PRODUCTION.doc, policy, now=PRODUCTION.time)
-    assert result.remember_until == datetime.max.replace(tzinfo=UTC)
+def _result_of(public_key: bytes | None, rule: FieldRule) -> AttestationResult:
+    fake = FakeNitro(seed=bytes(16), now=PRODUCTION.time)
+    policy = policy_for(AnyEnclave("any"), public_key=rule, trust_anchor=fake.trust_anchor)
+    return verify(fake.enclave_document(public_key=public_key), policy, now=fake.now)
+
+
+@pytest.mark.parametrize("rule", [Present(), Equals(b"key")])
+def test_a_required_public_key_is_handed_out(rule: FieldRule) -> None:
+    """As bytes, not as bytes or None."""
+    assert _result_of(b"key", rule).require_public_key() == b"key"
+
+
+@pytest.mark.parametrize(
+    ("public_key", "rule"),
+    [
+        (None, Absent()),
+        (None, NotChecked("why")),
+        (b"key", NotChecked("why")),
+        (b"", NotChecked("why")),
+        (b"", Equals(b"")),
+    ],
+)
+def test_a_public_key_that_was_not_required_is_not_handed_out(
+    public_key: bytes | None, rule: FieldRule
+) -> None:
+    """Whoever uses the key has to require it in the policy."""
+    with pytest.raises(PolicyError) as mistake:
+        _result_of(public_key, rule).require_public_key()
+    assert mistake.value.field == "Policy.public_key"
+
+
+def test_a_test_root_is_told_from_a_root_of_aws() -> None:
+    """In the result and in its JSON; the name says NEVER_TRUST, but the flag does not depend on it."""
+    result = _result_of(None, Absent())
+    assert not result.trust_anchor.is_root_of_aws
+    assert result.to_dict()["trust_anchor"] == {
+        "name": "NEVER_TRUST.fake-nitro",
+        "sha256": result.trust_anchor.sha256,
+        "is_root_of_aws": False,
+    }

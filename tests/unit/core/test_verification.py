@@ -1,10 +1,12 @@
-"""The call itself: what it takes, what it refuses as the caller's mistake, and in what order it decides."""
+"""The call itself: what it takes, what is the caller's mistake, and in what order it decides."""
 
 import array
 import mmap
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from typing import Any
+from typing import Any, cast
 
 import cbor2
 import pytest
@@ -48,9 +50,9 @@ def _field(doc: Any, policy: Any, **call: Any) -> str:
 def _reason(
     doc: bytes, policy: Policy = POLICY, nonce: bytes | None = NONCE, now: datetime = NOW
 ) -> Reason:
-    with pytest.raises(VerificationError) as refusal:
+    with pytest.raises(VerificationError) as rejection:
         verify(doc, policy, nonce=nonce, now=now)
-    return refusal.value.reason
+    return rejection.value.reason
 
 
 def test_a_nonce_there_and_back() -> None:
@@ -71,7 +73,7 @@ def test_a_nonce_there_and_back() -> None:
     ],
     ids=["absent", "null", "empty", "shorter", "longer", "prefix", "hex text"],
 )
-def test_other_nonces_are_refused(nonce: dict[str, bytes | None], reason: Reason) -> None:
+def test_other_nonces_are_rejected(nonce: dict[str, bytes | None], reason: Reason) -> None:
     """Absent, null, empty, shorter, longer, a prefix, hex text."""
     fields = forge.payload(CHAIN)
     del fields["nonce"]
@@ -110,7 +112,7 @@ def test_a_document_is_bytes(doc: object) -> None:
 
 @pytest.mark.parametrize("policy", [None, (POLICY,), "policy", Policy, {}])
 def test_a_policy_is_a_policy(policy: object) -> None:
-    """Nothing stands in for it."""
+    """Nothing replaces it."""
     assert _field(DOC, policy, nonce=NONCE, now=NOW) == "policy"
 
 
@@ -145,7 +147,7 @@ def test_buffers_are_copied_first() -> None:
     assert _field(released, POLICY, nonce=NONCE, now=NOW) == "doc"
 
 
-def test_a_large_buffer_is_refused_without_being_copied_whole() -> None:
+def test_a_large_buffer_is_rejected_without_being_copied_whole() -> None:
     """The size of the input does not become the size of our memory."""
     huge = mmap.mmap(-1, 1 << 32)
     assert _reason(huge) is Reason.COSE_TOO_LARGE  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - a buffer
@@ -160,7 +162,7 @@ def test_a_time_is_an_aware_datetime(now: object) -> None:
     assert _field(DOC, POLICY, nonce=NONCE, now=now) == "now"
 
 
-def test_times_beyond_the_calendar_are_refused() -> None:
+def test_times_beyond_the_calendar_are_rejected() -> None:
     """A zone can push a datetime out of range."""
     for now in (
         datetime.max.replace(tzinfo=timezone(timedelta(hours=-1))),
@@ -169,11 +171,17 @@ def test_times_beyond_the_calendar_are_refused() -> None:
         assert _field(DOC, POLICY, nonce=NONCE, now=now) == "now"
 
 
-class _NoOffset(tzinfo):
-    """A zone that knows no offset, which makes its datetimes naive."""
+class _Zone(tzinfo):
+    """A zone that gives its answers one after another; an exception among them is raised."""
 
-    def utcoffset(self, _: datetime | None, /) -> None:
-        return None
+    def __init__(self, *answers: timedelta | Exception | None) -> None:
+        self.answers = list(answers)
+
+    def utcoffset(self, _: datetime | None, /) -> timedelta | None:
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def dst(self, _: datetime | None, /) -> None:
         return None
@@ -182,9 +190,108 @@ class _NoOffset(tzinfo):
         return None
 
 
-def test_a_zone_without_an_offset_is_naive() -> None:
-    """`tzinfo` alone does not make a time."""
-    assert _field(DOC, POLICY, nonce=NONCE, now=NOW.replace(tzinfo=_NoOffset())) == "now"
+@pytest.mark.parametrize(
+    "answer",
+    [None, ValueError("zone"), RuntimeError("zone"), KeyError(1), timedelta(hours=24), 7],
+)
+def test_a_zone_without_an_offset_is_no_time_zone(answer: Any) -> None:
+    """It makes its datetimes naive, or raises what it likes."""
+    assert _field(DOC, POLICY, nonce=NONCE, now=NOW.replace(tzinfo=_Zone(answer))) == "now"
+
+
+def test_a_zone_is_asked_once() -> None:
+    """A second answer could be another one, or none."""
+    zone = _Zone(timedelta(hours=1), None, ValueError("asked twice"))
+    here = (NOW + timedelta(hours=1)).replace(tzinfo=zone)
+    result = verify(DOC, POLICY, nonce=NONCE, now=here)
+    assert result.appraised_at == NOW
+    assert len(zone.answers) == 2
+
+
+class _Odd(datetime):
+    """A datetime whose methods say something else than its fields."""
+
+    @property
+    def year(self) -> int:
+        return 1999
+
+    def utcoffset(self) -> timedelta:
+        return timedelta(hours=5)
+
+    def astimezone(self, tz: tzinfo | None = None) -> Any:
+        raise RuntimeError
+
+    def replace(self, *_: object, **__: object) -> Any:
+        raise RuntimeError
+
+    def __sub__(self, _: object) -> Any:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("fold", [0, 1])
+def test_a_subclass_of_datetime_becomes_a_plain_one(fold: int) -> None:
+    """Its fields count, its methods do not."""
+    odd = _Odd(2026, 1, 3, 21, 41, 7, 402000, timezone(timedelta(hours=1)), fold=fold)
+    result = verify(DOC, POLICY, nonce=NONCE, now=odd)
+    assert type(result.appraised_at) is datetime
+    assert result.appraised_at == NOW
+    assert (result.appraised_at.tzinfo, result.appraised_at.fold) == (UTC, 0)
+    assert result.appraised_at.isoformat() == NOW.isoformat()
+
+
+BYTE_STRING_KEYS = """
+import sys
+from datetime import datetime
+from nitro_attest import AnyEnclave, FreshNonce, NotChecked, Policy, VerificationError
+from nitro_attest import read_unverified, verify
+
+assert sys.flags.bytes_warning == 2
+policy = Policy(
+    measurements=(AnyEnclave("a test"),),
+    freshness=FreshNonce(),
+    public_key=NotChecked("a test"),
+    user_data=NotChecked("a test"),
+)
+now = datetime.fromisoformat("2026-01-03T20:41:07.402+00:00")
+for line in sys.stdin:
+    for attempt in (
+        lambda doc: verify(doc, policy, nonce=bytes(16), now=now),
+        read_unverified,
+    ):
+        try:
+            attempt(bytes.fromhex(line))
+        except VerificationError as rejection:
+            print(rejection.reason, rejection.to_dict()["error"])
+        else:
+            print("accepted")
+"""
+
+
+def test_byte_string_keys_are_no_warning_under_bb() -> None:
+    """Python compares bytes with text for no document, wherever the byte string key is."""
+    fields = forge.payload(CHAIN, nonce=NONCE)
+    pcrs = cast("dict[Any, Any]", fields["pcrs"])
+    payloads: list[dict[Any, Any]] = [
+        {**fields, b"nonce": b""},
+        {b"pcrs": pcrs, **fields},
+        {**{name.encode(): value for name, value in fields.items()}, **fields},
+        {name.encode(): value for name, value in fields.items()},
+        {**fields, "pcrs": {**pcrs, b"0": bytes(48), "0": bytes(48)}},
+        {**fields, b"": 0, "": 0},
+    ]
+    docs = "\n".join(forge.envelope(cbor2.dumps(payload)).hex() for payload in payloads)
+    done = subprocess.run(
+        [sys.executable, "-bb", "-W", "error", "-c", BYTE_STRING_KEYS],
+        input=docs,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2 * len(payloads)
+    assert {line.rpartition(" ")[2] for line in lines} == {"MalformedDocumentError"}
 
 
 @pytest.mark.parametrize(
@@ -195,18 +302,18 @@ def test_any_other_time_gives_a_verdict(now: datetime) -> None:
     assert _reason(DOC, now=now) in {Reason.CHAIN_EXPIRED, Reason.CHAIN_NOT_YET_VALID}
 
 
-def test_a_forged_leaf_of_a_genuine_chain_is_refused() -> None:
-    """A genuine bundle does not help a leaf that the host did not sign."""
+def test_a_forged_leaf_under_a_captured_chain_is_rejected() -> None:
+    """The bundle does not help a leaf that the instance did not sign."""
     genuine = PRODUCTION.payload
     authorities = genuine["cabundle"]
     specs = forge.specs(genuine["module_id"], PRODUCTION.time)
     fields = forge.payload([*authorities, specs[-1].encode()], module_id=genuine["module_id"])
     fields["timestamp"] = genuine["timestamp"]
-    refusal = _reason(forge.document(fields), policy_for(AnyEnclave("any")), None, PRODUCTION.time)
-    assert refusal is Reason.CHAIN_ISSUER
+    reason = _reason(forge.document(fields), policy_for(AnyEnclave("any")), None, PRODUCTION.time)
+    assert reason is Reason.CHAIN_ISSUER
 
 
-def test_a_genuine_payload_signed_by_another_key_is_refused() -> None:
+def test_a_captured_payload_signed_by_another_key_is_rejected() -> None:
     """The signature must be the leaf's."""
     payload = cbor2.loads(PRODUCTION.doc)[2]
     assert _reason(
@@ -244,7 +351,7 @@ def test_the_order_of_the_steps() -> None:
     assert _field(unknown + b"\0", POLICY, nonce=b"", now=expired) == "nonce"
 
 
-def test_a_document_is_read_without_being_believed() -> None:
+def test_a_document_is_read_without_being_verified() -> None:
     """`read_unverified` takes a tampered, expired document and tells what it says."""
     tampered = DEBUG.doc[:-1] + bytes([DEBUG.doc[-1] ^ 1])
     assert read_unverified(tampered) == read_unverified(DEBUG.doc)

@@ -1,4 +1,4 @@
-"""Key policies with one mistake each, as people write them, and the codes that the review must name."""
+"""Key policies with one mistake each, as people write them, and the codes to be named."""
 
 from copy import deepcopy
 from typing import Any

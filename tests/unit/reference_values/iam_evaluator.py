@@ -20,13 +20,13 @@ RECIPIENT = {"decrypt", "derivesharedsecret", "generatedatakey", "generatedatake
 
 @dataclass
 class Asked:
-    """One request in the words of IAM; `keys` maps lower-case names to values, or None if unknown."""
+    """One request in IAM's words; `keys` maps lower-case names to values, None if unknown."""
 
     operation: str
     principal: str
     role_arn: str | None = None
     key_arn: str | None = None
-    keys: dict[str, list[str] | None] = field(default_factory=dict[str, "list[str] | None"])
+    keys: dict[str, list[str] | None] = field(default_factory=dict[str, list[str] | None])
 
     @property
     def account(self) -> str:
@@ -36,8 +36,7 @@ class Asked:
 
 def outcome(policy: dict[str, Any], asked: Asked) -> str:
     """Return "allow", "deny" or "undecided"."""
-    written = policy["Statement"]
-    statements: list[dict[str, Any]] = written if isinstance(written, list) else [written]
+    statements: list[dict[str, Any]] = listed(policy["Statement"])
     version = policy.get("Version", "2008-10-17")
     answers = [(one["Effect"], statement_applies(one, asked, version)) for one in statements]
     known = [(effect, min(found)) for effect, found in answers if len(found) == 1]
@@ -68,7 +67,8 @@ def opposite(answers: Answers) -> Answers:
 
 def listed(value: Any) -> list[Any]:
     """Return a value as a list: "the brackets are optional"."""
-    return value if isinstance(value, list) else [value]
+    found: list[Any] = value if isinstance(value, list) else [value]
+    return found
 
 
 def statement_applies(one: dict[str, Any], asked: Asked, version: str) -> Answers:
@@ -106,7 +106,9 @@ def principal(one: dict[str, Any], asked: Asked) -> Answers:
     return result
 
 
-def one_principal(effect: str, kind: str, name: str, asked: Asked) -> Answers:
+def one_principal(  # noqa: C901, PLR0911, PLR0912 - one way through for each form of AWS's list
+    effect: str, kind: str, name: str, asked: Asked
+) -> Answers:
     """Match one name."""
     if (kind, name) == ("AWS", "*"):
         return YES
@@ -124,7 +126,7 @@ def one_principal(effect: str, kind: str, name: str, asked: Asked) -> Answers:
         return OPEN
     resource_part = parts[5]
     if resource_part == "root":
-        mine = caller.split(":")[:2] + ["iam", "", asked.account, "root"]
+        mine = [*caller.split(":")[:2], "iam", "", asked.account, "root"]
         if name != ":".join(mine):
             return NO
         return frozenset({effect == "Deny" or caller == name})
@@ -179,7 +181,9 @@ def key_type(name: str) -> str | None:
     return "string" if name == "kms:recipientattestation:imagesha384" else KNOWN.get(name)
 
 
-def condition(operator: str, key: str, values: list[Any], asked: Asked, version: str) -> Answers:
+def condition(  # noqa: C901, PLR0911 - one return for each sentence of the text
+    operator: str, key: str, values: list[Any], asked: Asked, version: str
+) -> Answers:
     """Evaluate one operator on one key."""
     name = "".join(c.lower() if c.isascii() else c for c in key)
     kind = key_type(name)
@@ -223,7 +227,9 @@ def condition(operator: str, key: str, values: list[Any], asked: Asked, version:
     return both(*each) if quantifier == "ForAllValues" else either(*each)
 
 
-def one_value(bare: str, text: str, value: str, version: str) -> Answers:
+def one_value(  # noqa: PLR0911 - one return for each operator
+    bare: str, text: str, value: str, version: str
+) -> Answers:
     """Compare one value of the policy with one of the request."""
     stars = text
     if version == "2012-10-17":

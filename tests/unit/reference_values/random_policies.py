@@ -1,4 +1,4 @@
-"""Random key policies and requests of the supported grammar, with some parts that nobody can decide."""
+"""Random key policies and requests, with some parts that nobody can decide."""
 
 import random
 from typing import Any
@@ -33,8 +33,14 @@ NAMES: list[tuple[str, str]] = [
     ("Service", "lambda.amazonaws.com"),
     ("Federated", "accounts.google.com"),
 ]
-ACTIONS = ["*", "kms:*", "kms:Decrypt", "KMS:decrypt", "kms:Generate*", "kms:?ecrypt", "s3:*"] + [
-    "kms:GenerateDataKey",
+ACTIONS = [
+    "*",
+    "kms:*",
+    "kms:Decrypt",
+    "KMS:decrypt",
+    "kms:Generate*",
+    "kms:?ecrypt",
+    "s3:*kms:GenerateDataKey",
     "kms:CreateGrant",
     "kms:Sign",
     "kms:De*y*",
@@ -59,7 +65,6 @@ CONTEXTS = [
     {"app": "payments"},
     {"App": "pay*", "tenant": "7"},
     {"app": "a", "APP": "b"},
-] + [
     {"größe": "1"},
     {"tenant": "PAYMENTS"},
 ]
@@ -205,14 +210,13 @@ def others(rng: random.Random) -> tuple[str, str, list[Any]]:
     if rng.random() < 0.6:
         operator = modified(rng, rng.choice([*STRINGS, *NEGATED]))
         return operator, "kms:ViaService", [rng.choice([service, "*.amazonaws.com", "s3"])]
-    return rng.choice(
-        [
-            ("IpAddress", "aws:SourceIp", ["10.0.0.0/8"]),
-            ("NumericLessThan", "aws:MultiFactorAuthAge", [3600]),
-            ("stringequals", PREFIX + "PCR0", [DIGESTS[0]]),
-            ("StringEquals", "aws:PrincipalOrgID", ["o-1"]),
-        ]
-    )
+    undecidable: list[tuple[str, str, list[Any]]] = [
+        ("IpAddress", "aws:SourceIp", ["10.0.0.0/8"]),
+        ("NumericLessThan", "aws:MultiFactorAuthAge", [3600]),
+        ("stringequals", PREFIX + "PCR0", [DIGESTS[0]]),
+        ("StringEquals", "aws:PrincipalOrgID", ["o-1"]),
+    ]
+    return rng.choice(undecidable)
 
 
 MAKERS = [
@@ -281,7 +285,7 @@ def _context(
         keys.update({f"kms:encryptioncontext:{name}": None for name in names})
         keys["kms:encryptioncontextkeys"] = None
         return
-    pairs = rng.choice(CONTEXTS) if arguments["operation"] not in ("Sign",) else {}
+    pairs: dict[str, str] = {} if arguments["operation"] == "Sign" else rng.choice(CONTEXTS)
     arguments["encryption_context"] = pairs
     keys["kms:encryptioncontextkeys"] = list(pairs)
     keys["kms:encryptioncontext:größe"] = None  # "not case sensitive" says nothing of ö

@@ -1,10 +1,13 @@
-"""The review of key policies: each mistake is named, and its repair passes the review and a simulation."""
+"""The review of key policies: each mistake is named, its repair passes review and simulation."""
 
 import json
 import re
 from typing import Any
 
 import pytest
+
+from nitro_attest import DocumentKind, PolicyError
+from nitro_attest.reference_values import kms
 from unit.reference_values.broken_policies import (
     ADMIN,
     ALLOW_PLUS_DENY,
@@ -24,9 +27,6 @@ from unit.reference_values.broken_policies import (
     policy,
     use,
 )
-
-from nitro_attest import DocumentKind, PolicyError
-from nitro_attest.reference_values import kms
 
 ROUNDS = 12
 CONTEXT = {"app": "payments"}
@@ -49,6 +49,7 @@ def filled(text: str) -> str:
 
 def repaired(document: dict[str, Any]) -> dict[str, Any]:
     """Apply the worst repair again and again, as a reviewer does."""
+    found: list[kms.Finding] = []
     for _ in range(ROUNDS):
         found = [it for it in kms.lint(document) if it.severity is not kms.Severity.NOTE]
         if not found:
@@ -154,7 +155,7 @@ def test_a_deny_for_the_account_guards_its_principals() -> None:
     ],
 )
 def test_a_deny_that_may_not_apply_guards_nothing(changes: dict[str, Any]) -> None:
-    """Another principal, operation or resource; a condition that is false without a document, or open."""
+    """Another principal, operation or resource; a condition that is false or open."""
     document = policy(use({}, Action="kms:Decrypt"), {**deny(0), **changes})
     assert "no-attestation" in codes(document)
 

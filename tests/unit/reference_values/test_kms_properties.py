@@ -1,4 +1,4 @@
-"""Our verdict under a key policy is the one of IAM's own rules; a policy goes to KMS and back equal, or is refused."""
+"""Our verdict under a key policy is that of IAM's own rules; policies go to KMS and back."""
 
 import json
 from dataclasses import replace
@@ -15,14 +15,13 @@ from nitro_attest import (
     Policy,
     PolicyError,
     PolicyMismatchError,
-    Sha384,
     TimestampOnly,
     verify,
 )
 from nitro_attest.reference_values import kms
 from nitro_attest.testing import FakeNitro
 from support.strategies import DIGESTS, enclave_sets, nitro_tpm_sets, policies, policies_of
-from unit.reference_values.iam_conditions import is_allowed, request_context
+from unit.reference_values.iam_evaluator import Asked, outcome
 
 NOW = datetime(2026, 1, 3, tzinfo=UTC)
 FAKE = FakeNitro(seed=b"KMS properties, never trust", now=NOW)
@@ -88,7 +87,12 @@ def _agree(key_policy: dict[str, Any], prefix: str, pcrs: dict[int, bytes], doc:
     except PolicyError:
         event("refused when read")
         return
-    expected = is_allowed(key_policy, request_context(prefix, pcrs))
+    stem = f"kms:recipientattestation:{prefix}pcr"
+    asked = Asked("Decrypt", "arn:aws:iam::111122223333:role/payments")
+    asked.keys.update({f"{stem}{index}": [value.hex()] for index, value in pcrs.items()})
+    if not prefix:
+        asked.keys["kms:recipientattestation:imagesha384"] = [pcrs[0].hex()]
+    expected = outcome(key_policy, asked) == "allow"
     event(f"KMS says {expected}")
     if _verdict(reading.measurements, doc) is not expected:
         message = f"KMS says {expected}: {json.dumps(key_policy)}, {pcrs}"
@@ -171,14 +175,3 @@ def test_a_policy_goes_to_kms_and_back_or_is_refused(policy: Policy) -> None:
                 or f"{name} is not checked" in remarks
                 or rule.because == kms.UNNAMED
             )
-
-
-def test_the_evaluator_of_the_tests_refuses_what_a_document_does_not_carry() -> None:
-    """The oracle itself: a key that is absent does not match, and neither does another value."""
-    key_policy = {
-        "Statement": {"Effect": "Allow", "Condition": {"StringEquals": {KEY + "PCR16": POOL[0]}}}
-    }
-    assert not is_allowed(key_policy, request_context("", {0: bytes(48)}))
-    assert not is_allowed(key_policy, request_context("", {16: bytes.fromhex(POOL[1])}))
-    assert is_allowed(key_policy, request_context("", {16: bytes.fromhex(POOL[0])}))
-    assert Sha384.fromhex(POOL[0]) == DIGESTS[0]

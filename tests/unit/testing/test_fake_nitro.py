@@ -1,6 +1,7 @@
-"""The fake Nitro issues documents of AWS's form that only its own anchor vouches for."""
+"""The fake Nitro issues documents of AWS's form that only its own anchor verifies."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +22,7 @@ from nitro_attest import (
     VerificationError,
     verify,
 )
-from nitro_attest.testing import EnvelopeTag, FakeNitro, PayloadMap
+from nitro_attest.testing import EnvelopeTag, FakeChain, FakeNitro, PayloadMap
 
 NOW = datetime(2026, 1, 3, 20, 41, 7, 402000, tzinfo=UTC)
 SEED = b"NEVER_TRUST a seed of a test"
@@ -74,11 +75,11 @@ def test_documents_are_accepted_under_its_own_anchor(
 def test_no_document_is_accepted_under_a_root_of_aws(
     issue: Callable[..., bytes], policy: Policy, anchor: TrustAnchor
 ) -> None:
-    """A policy that does not name the fake's anchor refuses it."""
+    """A policy that does not name the fake's anchor rejects it."""
     doc = issue(nonce=NONCE, public_key=b"key", user_data=b"data")
-    with pytest.raises(VerificationError) as refusal:
+    with pytest.raises(VerificationError) as rejection:
         verify(doc, replace(policy, trust_anchor=anchor), nonce=NONCE, now=NOW)
-    assert refusal.value.reason is Reason.CHAIN_UNKNOWN_ROOT
+    assert rejection.value.reason is Reason.CHAIN_UNKNOWN_ROOT
 
 
 def test_every_certificate_says_never_trust() -> None:
@@ -109,16 +110,16 @@ def test_the_clock_is_the_systems_unless_given() -> None:
 
 @pytest.mark.parametrize("minutes", [0, 18, 19, 59, 60, 60 * 24 * 400, -60 * 24 * 400])
 def test_documents_can_be_issued_for_any_time(minutes: int) -> None:
-    """The chain is the one of the document's hour."""
+    """The leaf of a first document is valid for three hours from it."""
     at = NOW + timedelta(minutes=minutes)
-    doc = FAKE.enclave_document(nonce=NONCE, public_key=b"key", user_data=b"data", now=at)
-    assert verify(doc, POLICY, nonce=NONCE, now=at).valid_until - at > timedelta(
-        hours=1, minutes=50
-    )
+    fake = FakeNitro(seed=SEED, now=NOW)
+    doc = fake.enclave_document(nonce=NONCE, public_key=b"key", user_data=b"data", now=at)
+    result = verify(doc, POLICY, nonce=NONCE, now=at)
+    assert result.valid_until - at.replace(microsecond=0) == timedelta(hours=3)
 
 
 def test_certificates_have_the_profile_of_aws() -> None:
-    """Lifetimes, path lengths and the leaf that is reused within the hour."""
+    """Lifetimes, path lengths and names."""
     chain = FAKE.chain("i-0-enc0123456789abcdef", NOW)
     authorities = [x509.load_der_x509_certificate(der) for der in chain.cabundle]
     lifetimes = [c.not_valid_after_utc - c.not_valid_before_utc for c in authorities[1:]]
@@ -130,8 +131,68 @@ def test_certificates_have_the_profile_of_aws() -> None:
     assert lengths == [None, 2, 1, 0]
     leaf = x509.load_der_x509_certificate(chain.certificate)
     assert leaf.not_valid_after_utc - leaf.not_valid_before_utc == timedelta(hours=3, seconds=3)
-    assert FAKE.chain("i-0-enc0123456789abcdef", NOW + timedelta(minutes=15)) is chain
-    assert FAKE.chain("i-1-enc0123456789abcdef", NOW).cabundle is chain.cabundle
+    instance = x509.load_der_x509_certificate(chain.cabundle[-1])
+    assert "CN=i-0.us-east-1." in instance.subject.rfc4514_string()
+
+
+def _leaf(chain: FakeChain) -> x509.Certificate:
+    return x509.load_der_x509_certificate(chain.certificate)
+
+
+def test_a_leaf_is_issued_three_seconds_before_its_first_document() -> None:
+    """In whole seconds, as certificates count them."""
+    leaf = _leaf(FakeNitro(seed=SEED).chain("i-0-enc0123456789abcdef", NOW))
+    assert leaf.not_valid_before_utc == NOW.replace(microsecond=0) - timedelta(seconds=3)
+
+
+def test_a_slow_clock_sees_a_leaf_that_is_not_valid_yet() -> None:
+    """The tests of a service show it what AWS's hardware would."""
+    fake = FakeNitro(seed=SEED, now=NOW)
+    doc = fake.enclave_document(nonce=NONCE, public_key=b"key", user_data=b"data")
+    exact = replace(POLICY, freshness=FreshNonce(max_clock_skew=timedelta()))
+    with pytest.raises(VerificationError) as rejection:
+        verify(doc, exact, nonce=NONCE, now=NOW - timedelta(seconds=4))
+    assert rejection.value.reason is Reason.CHAIN_NOT_YET_VALID
+
+
+def test_a_leaf_is_used_again_for_three_hours() -> None:
+    """Then the module gets another one, and back in time the old one is there still."""
+    fake = FakeNitro(seed=SEED)
+    first = fake.chain("i-0-enc0123456789abcdef", NOW)
+    life = timedelta(hours=3)
+    start = NOW.replace(microsecond=0) - timedelta(seconds=3)
+    for at in (NOW + timedelta(minutes=15), start + life, start, NOW):
+        assert fake.chain("i-0-enc0123456789abcdef", at) is first
+    after, before = start + life + timedelta(microseconds=1), start - timedelta(microseconds=1)
+    for at in (after, before):
+        other = fake.chain("i-0-enc0123456789abcdef", at)
+        assert _leaf(other).not_valid_before_utc == at.replace(microsecond=0) - timedelta(seconds=3)
+    assert fake.chain("i-0-enc0123456789abcdef", NOW) is first
+
+
+def test_modules_of_one_instance_share_its_certificates() -> None:
+    """Instances of one zone share those above them, modules have leaves of their own."""
+    fake = FakeNitro(seed=SEED)
+    one, two, elsewhere = (
+        fake.chain(module_id, NOW)
+        for module_id in (
+            "i-0-enc0123456789abcdef",
+            "i-0-enc0123456789abcde0",
+            "i-1-enc0123456789abcdef",
+        )
+    )
+    assert one.cabundle == two.cabundle
+    assert one.certificate != two.certificate
+    assert one.cabundle[:3] == elsewhere.cabundle[:3]
+    assert one.cabundle[3] != elsewhere.cabundle[3]
+
+
+def test_a_fake_is_shared_by_threads() -> None:
+    """A first document that two threads ask for at once has one leaf."""
+    fake = FakeNitro(seed=SEED)
+    with ThreadPoolExecutor(4) as pool:
+        chains = pool.map(fake.chain, ["i-0-enc0123456789abcdef"] * 16, [NOW] * 16)
+    assert len({chain.certificate for chain in chains}) == 1
 
 
 def test_pcrs_can_be_replaced_one_by_one() -> None:
@@ -139,9 +200,9 @@ def test_pcrs_can_be_replaced_one_by_one() -> None:
     doc = FAKE.enclave_document(
         nonce=NONCE, public_key=b"key", user_data=b"data", pcrs={0: b"\x01" * 48, 16: bytes(48)}
     )
-    with pytest.raises(VerificationError) as refusal:
+    with pytest.raises(VerificationError) as rejection:
         verify(doc, POLICY, nonce=NONCE, now=NOW)
-    assert [f.subject for f in refusal.value.failures] == ["PCR0 (fake enclave)"]
+    assert [f.subject for f in rejection.value.failures] == ["PCR0 (fake enclave)"]
 
 
 @pytest.mark.parametrize("module_id", ["i-0fa4e0fa4e0fa4e0f-enc0fa4e0fa4e0fa4e" + "0" * 13])
@@ -167,13 +228,13 @@ def test_mistakes_of_the_caller() -> None:
 
 
 def test_any_payload_can_be_signed() -> None:
-    """Faulty payloads reach the rules behind the signature."""
+    """Faulty payloads reach the rules that come after the signature."""
     chain = FAKE.chain("i-0-enc0123456789abcdef", NOW)
-    with pytest.raises(VerificationError) as refusal:
+    with pytest.raises(VerificationError) as rejection:
         verify(
             FAKE.sign(b"\xa0", chain),
             replace(POLICY, user_data=NotChecked("why")),
             nonce=NONCE,
             now=NOW,
         )
-    assert refusal.value.reason is Reason.DOCUMENT_FIELD_MISSING
+    assert rejection.value.reason is Reason.DOCUMENT_FIELD_MISSING

@@ -1,4 +1,4 @@
-"""Every named fault is refused for its reason, and nothing of the fake is believed by a root of AWS."""
+"""Every named fault is rejected for its reason, and nothing of the fake verifies under a root of AWS."""
 
 import inspect
 from dataclasses import replace
@@ -25,7 +25,7 @@ from nitro_attest import (
 )
 from nitro_attest.testing import FAULTS, FakeNitro, Faults, pcrs_of
 
-NOW = datetime(2026, 1, 3, 12, 59, 30, tzinfo=UTC)  # the next hour begins within the skew
+NOW = datetime(2026, 1, 3, 12, 59, 30, tzinfo=UTC)
 NONCE = bytes(range(32))
 PUBLIC_KEY = b"key made in the enclave"
 USER_DATA = b"data"
@@ -70,20 +70,22 @@ def fake() -> FakeNitro:
 
 @pytest.mark.parametrize("kind", DocumentKind)
 def test_a_good_document_is_accepted(fake: FakeNitro, kind: DocumentKind) -> None:
-    """What has no fault is accepted, so that a refusal of a fault says something."""
+    """What has no fault is accepted, so that the rejection of a fault says something."""
     assert verify(good(fake, kind), policy(fake, kind), nonce=NONCE, now=NOW).claims.kind is kind
 
 
 @pytest.mark.parametrize(("kind", "fault"), CASES)
-def test_a_fault_is_refused_for_its_reason(fake: FakeNitro, kind: DocumentKind, fault: str) -> None:
-    """Each fault is refused for the reason it names."""
+def test_a_fault_is_rejected_for_its_reason(
+    fake: FakeNitro, kind: DocumentKind, fault: str
+) -> None:
+    """Each fault is rejected for the reason it names."""
     faults = Faults(fake=fake, nonce=NONCE, public_key=PUBLIC_KEY, user_data=USER_DATA, kind=kind)
     faulty = faults.named(fault)
 
-    with pytest.raises(VerificationError) as refusal:
+    with pytest.raises(VerificationError) as rejection:
         verify(faulty.doc, policy(fake, kind), nonce=NONCE, now=NOW)
 
-    assert refusal.value.reason is faulty.reason
+    assert rejection.value.reason is faulty.reason
     assert faulty.fault == fault
 
 
@@ -109,13 +111,13 @@ def test_only_an_enclave_can_be_in_debug_mode() -> None:
 def test_no_fake_document_verifies_under_a_root_of_aws(
     fake: FakeNitro, kind: DocumentKind, anchor: TrustAnchor
 ) -> None:
-    """A good document of the fake is refused, for its root, by a policy that trusts AWS."""
-    with pytest.raises(UntrustedDocumentError) as refusal:
+    """A policy that trusts AWS rejects a good document of the fake for its root."""
+    with pytest.raises(UntrustedDocumentError) as rejection:
         verify(
             good(fake, kind), replace(policy(fake, kind), trust_anchor=anchor), nonce=NONCE, now=NOW
         )
 
-    assert refusal.value.reason == "chain.unknown_root"
+    assert rejection.value.reason == "chain.unknown_root"
 
 
 def test_no_fake_can_be_given_a_root_or_a_key() -> None:

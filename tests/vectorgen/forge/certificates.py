@@ -140,7 +140,7 @@ def subject_key_identifier(identifier: bytes) -> Extension:
 
 
 def with_extension(recipe: Recipe, extension: Extension) -> Recipe:
-    """Put an extension in the place of the one with its identifier, or behind the others."""
+    """Put an extension instead of the one with its identifier, or behind the others."""
     if any(other.oid == extension.oid for other in recipe.extensions):
         swapped = tuple(
             extension if other.oid == extension.oid else other for other in recipe.extensions

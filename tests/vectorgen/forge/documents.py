@@ -110,7 +110,7 @@ def envelope(
     message: bytes | None = None,
     signature: bytes | None = None,
 ) -> Sign1:
-    """Sign a payload; `message` is what is signed instead of the Sig_structure, `signature` what stands in its place."""
+    """Sign a payload; `message` is signed instead of the Sig_structure, `signature` replaces the result."""
     if signature is None:
         signature = raw(
             *key.sign(sig_structure(payload, protected) if message is None else message)

@@ -34,7 +34,7 @@ BUNDLE: Final = list(CHAIN.cabundle)
 STAMP: Final = milliseconds(MADE)
 
 
-CHOICE_OF_AWS = "AWS changed its encoder in mid-2025; a reader that knows one encoding refuses all documents of the other."
+CHOICE_OF_AWS = "AWS changed its encoder in mid-2025; a reader that knows one encoding rejects all documents of the other."
 
 
 def of(payload: bytes) -> Case:

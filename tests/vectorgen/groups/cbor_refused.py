@@ -16,10 +16,8 @@ from vectorgen.forge.policies import TPM_STANDARD, WAIVED_FIELDS
 from vectorgen.groups.cbor import BUNDLE, FIELDS, PAIRS, STAMP, of, with_field
 from vectorgen.kit import ACCEPT, Case, Row, family, tpm_case, vector
 
-CHOICE_OF_AWS = "AWS changed its encoder in mid-2025; a reader that knows one encoding refuses all documents of the other."
-CODE = (
-    "What stands behind a tag makes the reader build objects, follow references or do arithmetic."
-)
+CHOICE_OF_AWS = "AWS changed its encoder in mid-2025; a reader that knows one encoding rejects all documents of the other."
+CODE = "The content of a tag makes the reader build objects, follow references or do arithmetic."
 CRASH = "The reader runs out of memory or stack, or fails with an error nobody handles."
 TWO_READINGS = (
     "Two programs read two documents: the one that was checked is not the one that is used."
@@ -36,8 +34,8 @@ DEFINITE: Final = cbor.encode(Pairs(PAIRS))
     Row("no-break-of-the-map", "the break of the payload's map is missing", INDEFINITE[:-1]),
     Row("no-break-of-the-pcrs", "the break of the PCRs' map is missing", cbor.encode(Open({**FIELDS, "pcrs": Raw(cbor.encode(Open(dict(ENCLAVE_PCRS)))[:-1])})), "cbor.too_deep"),
     Row("no-break-of-the-bundle", "the break of the bundle is missing", cbor.encode(Open({**FIELDS, "cabundle": Raw(cbor.encode(Open(BUNDLE))[:-1])}))),
-    Row("break-in-definite-map", "a break stands in the map of definite length", cbor.head(cbor.MAP, len(PAIRS) + 1) + cbor.flat(PAIRS) + cbor.BREAK),
-    Row("break-as-value", "a break stands in the place of the nonce", cbor.encode(Open({**FIELDS, "nonce": Raw(cbor.BREAK)}))),
+    Row("break-in-definite-map", "a break is in the map of definite length", cbor.head(cbor.MAP, len(PAIRS) + 1) + cbor.flat(PAIRS) + cbor.BREAK),
+    Row("break-as-value", "a break is in place of the nonce", cbor.encode(Open({**FIELDS, "nonce": Raw(cbor.BREAK)}))),
     Row("odd-items", "the map of indefinite length ends after a name", INDEFINITE[:-1] + cbor.encode("more") + cbor.BREAK),
     Row("map-too-long", "the head of the map counts one field more than there is", cbor.head(cbor.MAP, len(PAIRS) + 1) + cbor.flat(PAIRS)),
     Row("string-too-long", "the last string is longer than the payload", DEFINITE[:-33] + bytes([0x21]) + DEFINITE[-32:]),
@@ -169,7 +167,7 @@ def duplicate_pcr_in_indefinite_map() -> Case:
     effect=TWO_READINGS,
 )
 def not_well_formed(item: bytes) -> Case:
-    """In the place of user_data there is {}."""
+    """Instead of user_data there is {}."""
     return with_field("user_data", Raw(item))
 
 
@@ -211,7 +209,7 @@ def name_not_utf8(name: bytes) -> Case:
     effect=CRASH,
 )
 def promise_of(item: bytes) -> Case:
-    """In the place of user_data stands the head of {}, and nothing behind it."""
+    """Instead of user_data there is the head of {}, and nothing after it."""
     return of(cbor.encode(Open(PAIRS[:-2]))[:-1] + cbor.encode("user_data") + item)
 
 
@@ -238,7 +236,7 @@ def nesting(depth: int) -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 32, 47",
-    effect="Rejected, the waiver of unknown fields does not keep what it says.",
+    effect="If it is rejected, the waiver of unknown fields does not keep what it says.",
 )
 def nesting_2() -> Case:
     """A further field, which the policy allows, holds an array: two levels with the payload's map."""
@@ -348,7 +346,7 @@ def timestamp_tagged(item: object) -> Case:
 
 
 @family(
-    Row("24", "the nonce behind tag 24, encoded CBOR", cbor.tagged(24, NONCE)),
+    Row("24", "the nonce under tag 24, encoded CBOR", cbor.tagged(24, NONCE)),
     Row("25", "tag 25, a reference to a string", cbor.tagged(25, 0)),
     Row(
         "28-29",
@@ -360,17 +358,17 @@ def timestamp_tagged(item: object) -> Case:
     Row("36", "tag 36, a MIME message", cbor.tagged(36, "Content-Type: text/plain\n\n")),
     Row("37", "tag 37, a UUID", cbor.tagged(37, bytes(16))),
     Row("100", "tag 100, a date", cbor.tagged(100, 1)),
-    Row("256", "the nonce behind tag 256, a name space of strings", cbor.tagged(256, NONCE)),
+    Row("256", "the nonce under tag 256, a name space of strings", cbor.tagged(256, NONCE)),
     Row("258", "tag 258, a set", cbor.tagged(258, [1])),
     Row("260", "tag 260, an IP address", cbor.tagged(260, bytes(4))),
     Row("43000", "tag 43000, a complex number", cbor.tagged(43000, [0, 1])),
-    Row("unknown", "the nonce behind the largest tag there is", cbor.tagged((1 << 64) - 1, NONCE)),
+    Row("unknown", "the nonce under the largest tag there is", cbor.tagged((1 << 64) - 1, NONCE)),
     expect="cbor.tag",
     rule="attacks 28, 107; RFC 8949 section 3.4",
     effect=CODE,
 )
 def nonce_tagged(item: object) -> Case:
-    """In the place of the nonce stands {}."""
+    """Instead of the nonce there is {}."""
     return with_field("nonce", item)
 
 
@@ -386,7 +384,7 @@ def nonce_tagged(item: object) -> Case:
     effect=CODE,
 )  # fmt: skip
 def tag_before(payload: object) -> Case:
-    """A tag stands before {}."""
+    """A tag precedes {}."""
     return Case(doc=document(cbor.encode(payload)), policy=WAIVED_FIELDS)
 
 

@@ -17,14 +17,14 @@ TWO_READINGS = (
 
 
 OLD_VERSION = (
-    "Certificates before version 3 carry no extensions: every one of them is an authority."
+    "Certificates before version 3 carry no extensions: each of them would be a CA certificate."
 )
 
 
 WEAK = "The weakest algorithm that anybody accepts decides."
 
 
-LOST = "Refused, genuine documents are lost."
+LOST = "If it is rejected, authentic documents are lost."
 
 
 PLACES: Final = ("zonal", "leaf")
@@ -34,7 +34,7 @@ Change = Callable[[Recipe], Recipe]
 
 
 def both(name: str, words: str, change: Change, expect: str | None = None) -> tuple[Row, ...]:
-    """Make a fault once in an authority and once in the leaf."""
+    """Make a fault once in a CA certificate and once in the leaf."""
     shown = {"zonal": "zonal certificate", "leaf": "leaf"}
     return tuple(
         Row(f"{name}-{place}", f"{words}|{shown[place]}", (place, change), expect)
@@ -63,7 +63,7 @@ def both(name: str, words: str, change: Change, expect: str | None = None) -> tu
     ),
     *both(
         "trailing",
-        "a zero byte behind version 3",
+        "a zero byte after version 3",
         lambda r: replace(r, version=bytes.fromhex("a00402010200")),
     ),
     expect="chain.certificate",
@@ -153,12 +153,12 @@ def _named(algorithm: bytes) -> Change:
     *both("null-parameters", "has NULL as parameters", _named(WITH_NULL)),
     *both(
         "inner-sha256",
-        "is another one inside than outside",
+        "differs inside and outside: SHA-256 inside",
         lambda r: replace(r, inner_algorithm=SHA256_OID),
     ),
     *both(
         "outer-sha256",
-        "is another one outside than inside",
+        "differs inside and outside: SHA-256 outside",
         lambda r: replace(r, outer_algorithm=SHA256_OID),
     ),
     *both(

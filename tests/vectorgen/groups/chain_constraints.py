@@ -18,7 +18,7 @@ from vectorgen.groups.chain_extensions import AUTHORITIES, Change, having, lacki
 from vectorgen.kit import ACCEPT, Case, enclave_case, family
 
 CA_FOR_ALL = "Whoever gets into one machine issues certificates for others."
-LOST = "Refused, genuine documents are lost."
+LOST = "If it is rejected, authentic documents are lost."
 
 
 @family(
@@ -26,7 +26,7 @@ LOST = "Refused, genuine documents are lost."
     *rows_in(
         AUTHORITIES,
         "empty",
-        "has empty basicConstraints, which say that it is no authority",
+        "has empty basicConstraints, which say that it is not a CA",
         having(basic_constraints()),
     ),
     expect="chain.not_a_ca",
@@ -52,19 +52,19 @@ PATH_LENGTH: Final = {"regional": 2, "zonal": 1, "instance": 0}
     *rows_in(("zonal",), "huge-path-length", "has a path length of nine octets", having(basic_constraints(der.TRUE, der.integer(1 << 64)))),
     *rows_in(("zonal",), "path-length-without-octets", "has a path length without octets", having(basic_constraints(der.TRUE, b"\x02\x00"))),
     *rows_in(("zonal",), "padded-path-length", "has a path length in more octets than needed", having(basic_constraints(der.TRUE, b"\x02\x02\x00\x01"))),
-    *rows_in(("zonal",), "path-length-without-ca", "has a path length and does not say that it is an authority", having(basic_constraints(der.integer(1)))),
+    *rows_in(("zonal",), "path-length-without-ca", "has a path length and does not say that it is a CA", having(basic_constraints(der.integer(1)))),
     *rows_in(("zonal",), "boolean-01", "writes TRUE as 01", having(basic_constraints(b"\x01\x01\x01", der.integer(1)))),
     *rows_in(("zonal",), "boolean-two-octets", "writes TRUE in two octets", having(basic_constraints(b"\x01\x02\xff\xff", der.integer(1)))),
     *rows_in(("zonal",), "integer-for-boolean", "writes TRUE as an INTEGER", having(basic_constraints(der.integer(1), der.integer(1)))),
-    *rows_in(("zonal",), "trailing", "has NULL behind it", having(Extension(BASIC_CONSTRAINTS, der.TRUE, der.sequence(der.TRUE, der.integer(1)) + der.NULL))),
+    *rows_in(("zonal",), "trailing", "has NULL after it", having(Extension(BASIC_CONSTRAINTS, der.TRUE, der.sequence(der.TRUE, der.integer(1)) + der.NULL))),
     *rows_in(("zonal",), "trailing-inside", "has NULL at its end", having(basic_constraints(der.TRUE, der.integer(1), der.NULL))),
     *rows_in(("zonal",), "set", "is a SET", having(Extension(BASIC_CONSTRAINTS, der.TRUE, der.element(0x31, der.TRUE, der.integer(1))))),
     *rows_in(("zonal", "leaf"), "no-content", "has no content", having(Extension(BASIC_CONSTRAINTS, der.TRUE, b""))),
     *rows_in(("leaf",), "without", "is missing", lacking(BASIC_CONSTRAINTS)),
-    *rows_in(("leaf",), "ca", "says that it is an authority", having(basic_constraints(der.TRUE))),
+    *rows_in(("leaf",), "ca", "says that it is a CA", having(basic_constraints(der.TRUE))),
     *rows_in(("leaf",), "not-critical", "is not marked as critical", having(basic_constraints(critical=b""))),
     *rows_in(("leaf",), "path-length", "has a path length", having(basic_constraints(der.integer(0)))),
-    *rows_in(("leaf",), "ca-and-path-length", "says that it is an authority with path length 0", having(basic_constraints(der.TRUE, der.integer(0)))),
+    *rows_in(("leaf",), "ca-and-path-length", "says that it is a CA with path length 0", having(basic_constraints(der.TRUE, der.integer(0)))),
     *rows_in(("leaf",), "explicit-false", "writes out FALSE, which DER leaves out", having(basic_constraints(der.FALSE))),
     expect="chain.extension",
     rule="attacks 56, 57, 62; RFC 5280 section 4.2.1.9, ITU-T X.690 section 11",

@@ -54,7 +54,7 @@ TWO_READINGS = (
 )
 
 
-LOST = "Refused, genuine documents are lost."
+LOST = "If it is rejected, authentic documents are lost."
 
 
 def rows_in(
@@ -121,7 +121,7 @@ def critical(given: tuple[str, Change]) -> Case:
     ),
     expect=ACCEPT,
     rule="attacks 60; RFC 5280 section 4.2",
-    effect="Refused, documents are lost on the day AWS adds an extension.",
+    effect="If it is rejected, documents are lost on the day AWS adds an extension.",
 )
 def not_critical(given: tuple[str, Change]) -> Case:
     """The {1} has {0}, not marked as critical."""
@@ -195,18 +195,18 @@ def _usage_as(*parts: bytes, tag: int = der.OCTET_STRING, bits: bytes = LEAF_USE
     *rows_in(("leaf",), "critical-integer", "has an INTEGER as the critical flag of its keyUsage", _usage_as(der.integer(1)), "chain.certificate"),
     *rows_in(("leaf",), "value-bit-string", "has its keyUsage in a BIT STRING instead of an OCTET STRING", _usage_as(b"", tag=der.BIT_STRING), "chain.certificate"),
     *rows_in(("leaf",), "fourth-part", "has NULL at the end of its keyUsage extension", _usage_as(b"", der.NULL), "chain.certificate"),
-    *rows_in(("leaf",), "usage-trailing", "has NULL behind the bits of its keyUsage", _usage_as(b"", bits=LEAF_USES + der.NULL)),
+    *rows_in(("leaf",), "usage-trailing", "has NULL after the bits of its keyUsage", _usage_as(b"", bits=LEAF_USES + der.NULL)),
     *rows_in(("leaf",), "usage-octet-string", "has an OCTET STRING as the bits of its keyUsage", _usage_as(b"", bits=b"\x04" + LEAF_USES[1:])),
     *rows_in(("leaf",), "usage-no-content", "has a keyUsage without content", _usage_as(b"", bits=b"")),
     *rows_in(("leaf",), "usage-unused-bits-9", "has a keyUsage with nine unused bits", _usage_as(b"", bits=bytes.fromhex("030209c0"))),
     *rows_in(("leaf",), "usage-unused-bits-set", "has a keyUsage whose unused bits are set", _usage_as(b"", bits=bytes.fromhex("030206ff"))),
     *rows_in(("leaf",), "empty-list", "has an empty list of extensions", lambda r: replace(r, extension_block=der.element(0xA3, der.sequence()))),
-    *rows_in(("leaf",), "list-trailing", "has NULL behind its list of extensions", lambda r: replace(r, extension_block=der.element(0xA3, der.sequence(*(e.encode() for e in r.extensions)), der.NULL)), "chain.certificate"),
+    *rows_in(("leaf",), "list-trailing", "has NULL after its list of extensions", lambda r: replace(r, extension_block=der.element(0xA3, der.sequence(*(e.encode() for e in r.extensions)), der.NULL)), "chain.certificate"),
     *rows_in(("leaf",), "no-extensions", "has version 3 and no extensions", lambda r: replace(r, extension_block=b"")),
-    *rows_in(("zonal",), "authority-key-identifier-trailing", "has NULL behind its authorityKeyIdentifier", having(Extension(AUTHORITY_KEY_IDENTIFIER, b"", der.sequence(der.element(0x80, NEVER_TRUST_REGIONAL.identifier)) + der.NULL))),
+    *rows_in(("zonal",), "authority-key-identifier-trailing", "has NULL after its authorityKeyIdentifier", having(Extension(AUTHORITY_KEY_IDENTIFIER, b"", der.sequence(der.element(0x80, NEVER_TRUST_REGIONAL.identifier)) + der.NULL))),
     *rows_in(("zonal",), "authority-key-identifier-empty", "has an authorityKeyIdentifier that names nothing", having(Extension(AUTHORITY_KEY_IDENTIFIER, b"", der.sequence()))),
     *rows_in(("zonal",), "authority-key-identifier-serial", "names its issuer's key by name and serial number too", having(authority_key_identifier(NEVER_TRUST_REGIONAL.identifier, der.element(0xA1, der.element(0xA4, der.name("NEVER_TRUST.nitro-enclaves"))), der.element(0x82, b"\x01")))),
-    *rows_in(("zonal",), "subject-key-identifier-trailing", "has NULL behind its subjectKeyIdentifier", having(Extension(SUBJECT_KEY_IDENTIFIER, b"", der.element(der.OCTET_STRING, NEVER_TRUST_ZONAL.identifier) + der.NULL))),
+    *rows_in(("zonal",), "subject-key-identifier-trailing", "has NULL after its subjectKeyIdentifier", having(Extension(SUBJECT_KEY_IDENTIFIER, b"", der.element(der.OCTET_STRING, NEVER_TRUST_ZONAL.identifier) + der.NULL))),
     expect="chain.extension",
     rule="attacks 62; RFC 5280 section 4.2, ITU-T X.690 section 11",
     effect=TWO_READINGS,

@@ -32,7 +32,7 @@ ROOT_DER, REGIONAL_DER, ZONAL_DER, INSTANCE_DER = CHAIN.cabundle
 STRANGER: Final = NEVER_TRUST_STRANGER
 
 
-ANYONE = "Anybody makes a chain of their own, and documents under it that are believed."
+ANYONE = "Anybody makes a chain of their own, and documents under it that are accepted."
 
 
 SEARCH = "Where paths are searched for, another path than the one AWS gave is found, or the search never ends."
@@ -125,7 +125,7 @@ def reversed_bundle() -> Case:
     ),
     expect="chain.unknown_root",
     rule="attacks 49, 52; AWS GovCloud user guide",
-    effect="A document of another partition, or of a test, is believed.",
+    effect="A document of another partition, or of a test, is trusted.",
 )
 def partition(roots: tuple[bytes, bytes]) -> Case:
     """The bundle begins with {}."""
@@ -137,7 +137,7 @@ def partition(roots: tuple[bytes, bytes]) -> Case:
 
 @vector(expect="chain.issuer", rule="attacks 49, 55", effect=ANYONE)
 def aws_root_before_a_foreign_chain() -> Case:
-    """AWS's root, which is trusted, is followed by a chain that hangs under another one."""
+    """AWS's root, which is trusted, is followed by a chain under another root."""
     return replace(
         enclave_case(replace(CHAIN, cabundle=(AWS_ROOT, *CHAIN.cabundle[1:]))), anchor=AWS_ROOT
     )

@@ -19,8 +19,8 @@ from vectorgen.forge.certificates import (
 from vectorgen.forge.documents import CHAIN
 from vectorgen.kit import ACCEPT, Case, Row, enclave_case, family, tpm_case, vector
 
-LOST = "Refused, genuine documents are lost."
-OTHER_MODULE = "A leaf of one module speaks for another one."
+LOST = "If it is rejected, authentic documents are lost."
+OTHER_MODULE = "A leaf of one module speaks for another module."
 SEARCH = "Where paths are searched for, another path than the one AWS gave is found, or the search never ends."
 
 
@@ -41,7 +41,7 @@ INSTANCE_NAME: Final = f"i-0fa4e0fa4e0fa4e0f.{DOMAIN}"
 
 @family(
     Row("case", "in another case", _respelled(US, ORGANIZATION, ("2.5.4.3", der.utf8(INSTANCE_NAME.upper())))),
-    Row("blanks", "with a blank behind it", _respelled(US, ORGANIZATION, ("2.5.4.3", der.utf8(INSTANCE_NAME + " ")))),
+    Row("blanks", "with a blank after it", _respelled(US, ORGANIZATION, ("2.5.4.3", der.utf8(INSTANCE_NAME + " ")))),
     Row("order", "with its parts in another order", _respelled(ORGANIZATION, US, ("2.5.4.3", der.utf8(INSTANCE_NAME)))),
     Row("shorter", "without the organisation", _respelled(US, ("2.5.4.3", der.utf8(INSTANCE_NAME)))),
     Row("common-name-alone", "by its common name alone", _respelled(("2.5.4.3", der.utf8(INSTANCE_NAME)))),
@@ -96,7 +96,7 @@ COMMON_NAME: Final = "2.5.4.3"
     Row("ends-after-module", "is the module_id alone", der.name(ENCLAVE_ID)),
     Row("module-behind", "has the module_id at its end", der.name(f"x.{ENCLAVE_ID}.us-east-1.aws")),
     Row("upper-case", "is in upper case", der.name(f"{ENCLAVE_ID}.us-east-1.aws".upper())),
-    Row("nul", "has a NUL behind the module_id", der.name(f"{ENCLAVE_ID}\0.us-east-1.aws")),
+    Row("nul", "has a NUL after the module_id", der.name(f"{ENCLAVE_ID}\0.us-east-1.aws")),
     Row("module-in-organisation", "has the module_id as organisation", _respelled(US, ("2.5.4.10", der.utf8(f"{ENCLAVE_ID}.us-east-1.aws")), (COMMON_NAME, der.utf8("i-other")))),
     Row("empty-common-name", "has an empty common name", _respelled(US, (COMMON_NAME, der.utf8("")))),
     Row("common-name-not-utf8", "has a common name that is not UTF-8", _respelled(US, (COMMON_NAME, der.element(0x0C, ENCLAVE_ID.encode() + b".\xff")))),
@@ -128,6 +128,23 @@ def nitrotpm_leaf_of_an_enclave() -> Case:
 def good_leaf_subject(name: bytes) -> Case:
     """The leaf's subject {}."""
     return enclave_case(at("leaf", lambda recipe: replace(recipe, subject=name)))
+
+
+@family(
+    Row("other", "names another instance", f"i-00000000000000000.{DOMAIN}"),
+    Row("longer", "names an instance whose id begins with that of the module_id", f"i-0fa4e0fa4e0fa4e0f0.{DOMAIN}"),
+    Row("without-dot", "is the instance id alone", "i-0fa4e0fa4e0fa4e0f"),
+    Row("digits-missing", "begins with i- and a dot", f"i-.{DOMAIN}"),
+    Row("other-partition", "ends as that of another partition would", "i-0fa4e0fa4e0fa4e0f.cn-north-1.aws.cn", ACCEPT),
+    Row("no-instance", "names no instance at all", f"host-7.{DOMAIN}", ACCEPT),
+    expect="chain.subject",
+    rule="attacks 47b; 161 of 161 captured documents",
+    effect="Whoever has stolen the key of one instance speaks for every other.",
+)  # fmt: skip
+def instance_subject(common_name: str) -> Case:
+    """The common name of the instance's certificate, which issues the leaf of the module_id, {}."""
+    instance = replace(INSTANCE, subject=der.name(common_name))
+    return enclave_case(hierarchy(instance=instance, leaf=under(instance, LEAF)))
 
 
 @vector(expect="chain.issuer", rule="attacks 55; RFC 5280 section 4.2.1.1", effect=SEARCH)

@@ -32,10 +32,10 @@ from vectorgen.groups.chain_links import STRANGER, twin
 from vectorgen.kit import ACCEPT, Case, Row, enclave_case, family, tpm_case, vector
 
 CA_FOR_ALL = "Whoever gets into one machine issues certificates for others."
-LOST = "Refused, genuine documents are lost."
+LOST = "If it is rejected, authentic documents are lost."
 
 
-def _long_chain(length: int) -> Chain:
+def _long_chain(length: int, first_signer: Key = ROOT.key) -> Chain:
     """Issue a bundle of `length` certificates, root first, with path lengths that just suffice."""
     authorities = [ROOT]
     for index in range(1, length):
@@ -44,14 +44,25 @@ def _long_chain(length: int) -> Chain:
         recipe = replace(INSTANCE, key=key, subject=der.name(f"authority-{index}.{DOMAIN}"))
         recipe = with_extension(recipe, basic_constraints(der.TRUE, der.integer(below)))
         authorities.append(under(authorities[-1], without_extensions(recipe, "2.5.29.14")))
+    authorities[1] = replace(authorities[1], signer=first_signer)
     return chain_of(*authorities, leaf=under(authorities[-1], LEAF))
+
+
+@vector(
+    expect="chain.signature",
+    rule="attacks 121; RFC 5280 section 6.1.3 (a)(1)",
+    effect="Every signature is checked though the first is bad: a stranger's documents cost the most.",
+)
+def seven_certificates_of_a_stranger() -> Case:
+    """The root, and seven CA certificates and a leaf that a stranger has made; only the first signature is bad."""
+    return enclave_case(_long_chain(8, STRANGER))
 
 
 @family(
     *(Row(str(length), f"{length}", length) for length in (2, 3, 5, 8)),
     expect=ACCEPT,
     rule="attacks 44, 57; AWS attestation process 3.1",
-    effect="Refused, documents are lost on the day AWS adds or drops a level.",
+    effect="If it is rejected, documents are lost on the day AWS adds or drops a level.",
 )
 def bundle_of(length: int) -> Case:
     """The bundle has {} certificates, each with just the path length it needs."""
@@ -75,13 +86,13 @@ def _with_path_length(place: str, *path_length: bytes) -> Chain:
 
 
 @family(
-    Row("root", "root allows two authorities under it, and has three", ("root", 2)),
+    Row("root", "root allows two CA certificates under it, and has three", ("root", 2)),
     Row(
         "regional",
-        "regional certificate allows one authority under it, and has two",
+        "regional certificate allows one CA certificate under it, and has two",
         ("regional", 1),
     ),
-    Row("zonal", "zonal certificate allows no authority under it, and has one", ("zonal", 0)),
+    Row("zonal", "zonal certificate allows no CA certificate under it, and has one", ("zonal", 0)),
     expect="chain.path_length",
     rule="attacks 56, 57; RFC 5280 section 4.2.1.9",
     effect=CA_FOR_ALL,
@@ -94,7 +105,7 @@ def path_length(given: tuple[str, int]) -> Case:
 
 @vector(expect="chain.path_length", rule="attacks 56; RFC 5280 section 4.2.1.9", effect=CA_FOR_ALL)
 def authority_under_the_instance() -> Case:
-    """The instance, whose path length is 0, has issued an authority of its own, which has issued the leaf."""
+    """The instance, whose path length is 0, has issued a CA certificate of its own, which has issued the leaf."""
     own = replace(INSTANCE, key=STRANGER, subject=der.name(f"own.{DOMAIN}"))
     own = without_extensions(under(INSTANCE, own), "2.5.29.14")
     return enclave_case(chain_of(ROOT, REGIONAL, ZONAL, INSTANCE, own, leaf=under(own, LEAF)))
@@ -102,7 +113,7 @@ def authority_under_the_instance() -> Case:
 
 @vector(expect="chain.not_a_ca", rule="attacks 56; RFC 5280 section 6.1.4 (k)", effect=CA_FOR_ALL)
 def authority_under_the_leaf() -> Case:
-    """The leaf of another module stands in the bundle, in the place of the instance, and has issued the leaf."""
+    """The bundle has the leaf of another module instead of the instance, and that leaf has issued the leaf."""
     issuer = replace(
         LEAF,
         key=STRANGER,
@@ -114,11 +125,13 @@ def authority_under_the_leaf() -> Case:
 
 @family(
     Row(
-        "root-just-enough", "root allows the three authorities it has", ("root", (der.integer(3),))
+        "root-just-enough",
+        "root allows the three CA certificates it has",
+        ("root", (der.integer(3),)),
     ),
     Row(
         "regional-more",
-        "regional certificate allows 255 authorities",
+        "regional certificate allows 255 CA certificates",
         ("regional", (der.integer(255),)),
     ),
     Row("regional-none", "regional certificate has no path length", ("regional", ())),
@@ -172,7 +185,7 @@ def _tuned(s: int) -> tuple[Chain, int]:
 @vector(
     expect=ACCEPT,
     rule="attacks 67; FIPS 186-5 section 6.4.2",
-    effect="Refused, one of the values a signature can have is excluded.",
+    effect="If it is rejected, one of the values a signature can have is excluded.",
 )
 def leaf_signature_with_s_of_one() -> Case:
     """The issuer's signature of the leaf has s = 1, the least there is."""
@@ -183,7 +196,7 @@ def leaf_signature_with_s_of_one() -> Case:
 @vector(
     expect="chain.signature",
     rule="attacks 13, 67; FIPS 186-5 section 6.4.2 step 1",
-    effect="Each signature has further forms; what is compared by bytes is no longer one thing.",
+    effect="Each signature has further forms; comparing by bytes misses them.",
 )
 def leaf_signature_with_s_plus_order() -> Case:
     """The issuer's signature of the leaf is (r, n + 1) where (r, 1) is good: reduced modulo n it would verify."""
@@ -196,7 +209,7 @@ def leaf_signature_with_s_plus_order() -> Case:
     Row("lifetime-of-a-day", "lives for a day", timedelta(days=1)),
     expect=ACCEPT,
     rule="attacks 72",
-    effect="Refused, documents are lost on the day AWS changes lifetimes.",
+    effect="If it is rejected, documents are lost on the day AWS changes lifetimes.",
 )
 def leaf_with(lifetime: timedelta) -> Case:
     """The leaf {}."""
@@ -208,7 +221,7 @@ def leaf_with(lifetime: timedelta) -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 72",
-    effect="AWS reuses a leaf for its three hours; refused, most documents are lost.",
+    effect="AWS reuses a leaf for its three hours; if it is rejected, most documents are lost.",
 )
 def leaf_reused_late() -> Case:
     """The document was made 8,523 seconds after the leaf."""
@@ -218,6 +231,6 @@ def leaf_reused_late() -> Case:
 
 @vector(expect=ACCEPT, rule="attacks 47b", effect=LOST)
 def nitrotpm_leaf_of_another_region() -> Case:
-    """The leaf of a NitroTPM document names another region than the authorities do."""
+    """The leaf of a NitroTPM document names another region than the CA certificates do."""
     leaf = replace(leaf_of(NITRO_TPM_ID), subject=der.name(f"{NITRO_TPM_ID}.eu-central-1.aws"))
     return tpm_case(hierarchy(leaf=leaf))

@@ -13,7 +13,7 @@ from vectorgen.forge.keys import NEVER_TRUST_LEAF
 from vectorgen.groups.chain_certificates import Change, both
 from vectorgen.kit import ACCEPT, Case, Row, enclave_case, family, vector
 
-LOST = "Refused, genuine documents are lost."
+LOST = "If it is rejected, authentic documents are lost."
 TIMES = "Two programs read two times: for one of them the certificate never ends."
 TWO_READINGS = (
     "Two programs read two certificates: the one that was checked is not the one that is used."
@@ -57,7 +57,7 @@ def _ends(not_after: bytes) -> Change:
     *both("hour-24", "in the 24th hour", _ends(_time("260104240000Z"))),
     *both("second-60", "in a leap second that never was", _ends(_time("260104210060Z"))),
     *both("letters", "not made of digits", _ends(_time("26010421000xZ"))),
-    *both("blank", "a UTCTime with a blank in the place of a digit", _ends(_time("26010 210000Z"))),
+    *both("blank", "a UTCTime with a blank instead of a digit", _ends(_time("26010 210000Z"))),
     *both("text", "a text", _ends(der.utf8("260104210000Z"))),
     *both("empty", "empty", _ends(_time(""))),
     *both("absent", "missing", _ends(b"")),
@@ -95,7 +95,7 @@ def ended(given: tuple[str, Change]) -> Case:
     ),
     expect=ACCEPT,
     rule="attacks 70; RFC 5280 section 4.1.2.5",
-    effect="Refused, the chain of a partition whose root ends after 2049 is lost.",
+    effect="If it is rejected, the chain of a partition whose root ends after 2049 is lost.",
 )
 def good_not_after(given: tuple[str, Change]) -> Case:
     """The end of the validity of the {1} is {0}."""
@@ -137,12 +137,12 @@ UNIQUE: Final = bytes.fromhex("00aa")
     ),
     *both(
         "fourth-part",
-        "has NULL behind its signature",
+        "has NULL after its signature",
         lambda r: replace(r, after_signature=der.NULL),
     ),
     *both(
         "after-extensions",
-        "has NULL behind its extensions",
+        "has NULL after its extensions",
         lambda r: replace(r, after_extensions=der.NULL),
     ),
     *both(
@@ -190,7 +190,7 @@ def part(given: tuple[str, Change]) -> Case:
     effect="An error nobody handles takes the service down.",
 )
 def not_a_certificate(value: bytes) -> Case:
-    """In the place of the leaf there is {}."""
+    """Instead of the leaf there is {}."""
     return enclave_case(certificate=value)
 
 

@@ -16,10 +16,11 @@ from vectorgen.forge.certificates import (
     leaf_of,
 )
 from vectorgen.forge.documents import NOW, milliseconds
-from vectorgen.forge.policies import fresh_nonce, policy
+from vectorgen.forge.policies import MAX_CLOCK_SKEW_MS, fresh_nonce, policy, tpm_set
 from vectorgen.kit import ACCEPT, Case, Row, enclave_case, family, tpm_case, vector
 
 SECOND: Final = timedelta(seconds=1)
+SKEW: Final = timedelta(milliseconds=MAX_CLOCK_SKEW_MS)
 MICROSECOND: Final = timedelta(microseconds=1)
 THIS_SECOND: Final = NOW.replace(microsecond=0)
 SHOWN: Final = {
@@ -29,9 +30,12 @@ SHOWN: Final = {
     "instance": "instance's certificate",
     "leaf": "leaf",
 }
+NO_SKEW: Final = fresh_nonce(max_clock_skew_ms=0)
+FIVE_MINUTES: Final = policy(freshness=fresh_nonce(max_clock_skew_ms=300_000))
+EXACT: Final = policy(freshness=NO_SKEW)
 TWO_DAYS: Final = policy(freshness=fresh_nonce(max_age_ms=48 * 3_600_000))
 OUTSIDE = "A key that its owner has given up, or that has been stolen since, still counts."
-INSIDE = "Refused, documents fail in the first or last second, or whenever `now` has a fraction."
+INSIDE = "If it is rejected, documents fail in the first or last second, or whenever `now` has a fraction."
 
 
 def _rows() -> tuple[Row, ...]:
@@ -75,8 +79,41 @@ def ended_before_the_document(place: str) -> Case:
     effect=OUTSIDE,
 )
 def begins_in_a_second(place: str) -> Case:
-    """The {} begins in the second after that of `now`."""
-    return enclave_case(at(place, _from(THIS_SECOND + SECOND)))
+    """The {} begins in the second after that of `now`; the policy allows no clock skew."""
+    return enclave_case(at(place, _from(THIS_SECOND + SECOND)), policy=EXACT)
+
+
+@family(
+    *_rows(),
+    expect=ACCEPT,
+    rule="attacks 115; AWS mints a leaf up to 4.4 s before its first document",
+    effect="If it is rejected, every document of a new enclave is lost while the verifier's clock is slow.",
+)
+def begins_within_the_skew(place: str) -> Case:
+    """The {} begins 30 seconds after the second of `now`, as much as the policy allows."""
+    return enclave_case(at(place, _from(THIS_SECOND + SKEW)))
+
+
+@family(
+    *_rows(),
+    expect="chain.not_yet_valid",
+    rule="attacks 115; RFC 5280 section 6.1.3 (a)(2)",
+    effect=OUTSIDE,
+)
+def begins_beyond_the_skew(place: str) -> Case:
+    """The {} begins 31 seconds after the second of `now`, one more than the policy allows."""
+    return enclave_case(at(place, _from(THIS_SECOND + SKEW + SECOND)))
+
+
+@family(
+    *_rows(),
+    expect="chain.expired",
+    rule="attacks 69, 115; RFC 5280 section 6.1.3 (a)(2)",
+    effect=OUTSIDE,
+)
+def ended_within_the_skew(place: str) -> Case:
+    """The {} ended a second ago; the policy allows five minutes of clock skew, which widen no end."""
+    return enclave_case(at(place, _until(THIS_SECOND - SECOND)), policy=FIVE_MINUTES)
 
 
 @family(*_rows(), expect=ACCEPT, rule="attacks 69; RFC 5280 section 4.1.2.5", effect=INSIDE)
@@ -92,8 +129,8 @@ def begins_in_this_second(place: str) -> Case:
 
 
 def _made_at(now: datetime) -> Case:
-    """Give a document made at `now`."""
-    return enclave_case(now=now, timestamp=milliseconds(now))
+    """Give a document made at `now`, and a policy that allows no clock skew."""
+    return enclave_case(now=now, timestamp=milliseconds(now), policy=EXACT)
 
 
 @family(
@@ -122,7 +159,7 @@ def _made_at(now: datetime) -> Case:
     effect=INSIDE,
 )
 def at_now(now: datetime) -> Case:
-    """`now` is {}."""
+    """`now` is {}; the policy allows no clock skew."""
     return _made_at(now)
 
 
@@ -148,8 +185,9 @@ def far_away(now: datetime) -> Case:
     effect=OUTSIDE,
 )
 def nitrotpm_leaf(change: Callable[[Recipe], Recipe]) -> Case:
-    """The leaf of a NitroTPM document {}."""
-    return tpm_case(hierarchy(leaf=change(leaf_of(NITRO_TPM_ID))))
+    """The leaf of a NitroTPM document {}; the policy allows no clock skew."""
+    exact = policy(tpm_set(), freshness=NO_SKEW)
+    return tpm_case(hierarchy(leaf=change(leaf_of(NITRO_TPM_ID))), policy=exact)
 
 
 @vector(

@@ -36,7 +36,7 @@ TWO_READINGS = (
 )
 
 
-NOT_SIGNED = "What stands outside the signature can be changed by anyone on the way."
+NOT_SIGNED = "What the signature does not cover can be changed by anyone on the way."
 
 
 OTHER_MESSAGE = "A message of another kind passes for an attestation document."
@@ -51,7 +51,7 @@ def _padded(length: int) -> bytes:
 @vector(
     expect=ACCEPT,
     rule="attacks 4, 41; AWS attestation process 3.1",
-    effect="Refused, no genuine enclave could be used.",
+    effect="If it is rejected, no enclave can be used.",
 )
 def untagged() -> Case:
     """An enclave's document as AWS writes it today: no tag, payload map of indefinite length, 16 PCRs."""
@@ -61,7 +61,7 @@ def untagged() -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 4; AWS attestation process 3.1",
-    effect="Refused, no genuine instance could be used.",
+    effect="If it is rejected, no instance can be used.",
 )
 def untagged_nitrotpm() -> Case:
     """A NitroTPM document as AWS writes it today: no tag, payload map of indefinite length."""
@@ -71,7 +71,7 @@ def untagged_nitrotpm() -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 4; RFC 9052 section 4.2",
-    effect="AWS's text allows the tag; refused, such a document is lost.",
+    effect="AWS's text allows the tag; if it is rejected, such a document is lost.",
 )
 def tag_18() -> Case:
     """An enclave's document with the tag of COSE_Sign1."""
@@ -81,7 +81,7 @@ def tag_18() -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 4; RFC 9052 section 4.2",
-    effect="AWS's text allows the tag; refused, such a document is lost.",
+    effect="AWS's text allows the tag; if it is rejected, such a document is lost.",
 )
 def tag_18_nitrotpm() -> Case:
     """A NitroTPM document with the tag of COSE_Sign1."""
@@ -91,7 +91,7 @@ def tag_18_nitrotpm() -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 1; AWS attestation process 3.1",
-    effect="Refused, documents with full fields are lost.",
+    effect="If it is rejected, documents with full fields are lost.",
 )
 def payload_of_16384_bytes() -> Case:
     """The payload has the 16,384 bytes that AWS allows; an unlisted field, which the policy allows, fills it up."""
@@ -114,14 +114,14 @@ def payload_of_16385_bytes() -> Case:
     effect="Memory and time are spent on anything that a stranger sends.",
 )
 def document_over_the_cap() -> Case:
-    """The whole document has 24,000 bytes: refused before anything is decoded."""
+    """The whole document has 24,000 bytes: rejected before anything is decoded."""
     return Case(doc=document(_padded(24_000 - len(DOC) + len(PAYLOAD))), policy=WAIVED_FIELDS)
 
 
 @vector(
     expect="cbor.malformed",
     rule="attacks 2",
-    effect="An index error instead of a refusal takes the service down.",
+    effect="An index error instead of a rejection takes the service down.",
 )
 def empty_input() -> Case:
     """The input has no byte at all."""
@@ -211,7 +211,7 @@ def tag(prefix: bytes) -> Case:
     effect=TWO_READINGS,
 )  # fmt: skip
 def not_four_items(doc: bytes) -> Case:
-    """In the place of the array of four items there is {}."""
+    """Instead of the array of four items there is {}."""
     return Case(doc=doc)
 
 
@@ -238,7 +238,7 @@ def not_four_items(doc: bytes) -> Case:
         bytes.fromhex("a20138220281187b"),
     ),
     Row("duplicate", "the algorithm twice", bytes.fromhex("a2013822013822")),
-    Row("trailing", "a zero byte behind the map", bytes.fromhex("a101382200")),
+    Row("trailing", "a zero byte after the map", bytes.fromhex("a101382200")),
     Row("wide-algorithm", "the algorithm in three bytes", bytes.fromhex("a101390022")),
     Row("wide-label", "the label in two bytes", bytes.fromhex("a118013822")),
     Row("wide-map", "the map's head in two bytes", bytes.fromhex("b801013822")),
@@ -270,13 +270,13 @@ def protected_header(content: bytes) -> Case:
     effect=TWO_READINGS,
 )
 def protected_as(item: bytes) -> Case:
-    """The protected header stands in the envelope as {}; the signature covers the header AWS writes."""
+    """The protected header in the envelope is {}; the signature covers the header AWS writes."""
     return Case(doc=b"\x84" + item + DOC[6:])
 
 
 @vector(expect="cose.protected_header", rule="attacks 8; RFC 9052 section 3", effect=NOT_SIGNED)
 def algorithm_unprotected_only() -> Case:
-    """The algorithm stands in the unprotected header and the protected one is empty."""
+    """The algorithm is in the unprotected header and the protected one is empty."""
     good = envelope(PAYLOAD, protected=b"")
     return Case(doc=b"\x84" + good.protected + ES384 + good.payload + good.signature)
 

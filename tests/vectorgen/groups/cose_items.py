@@ -50,7 +50,7 @@ SIGNATURE: Final = raw(*CHAIN.key.sign(sig_structure(PAYLOAD)))
     Row("0", "is empty", b""),
     Row("48", "is cut to its first half", SIGNATURE[:48]),
     Row("95", "lacks its last byte", SIGNATURE[:-1]),
-    Row("97", "has a zero byte behind it", SIGNATURE + b"\0"),
+    Row("97", "has a zero byte after it", SIGNATURE + b"\0"),
     Row("97-leading", "has a zero byte before it", b"\0" + SIGNATURE),
     Row(
         "98-padded-halves",
@@ -59,7 +59,7 @@ SIGNATURE: Final = raw(*CHAIN.key.sign(sig_structure(PAYLOAD)))
     ),
     Row("64", "has the length of ES256", SIGNATURE[:64]),
     Row("132", "has the length of ES512", bytes(18) + SIGNATURE[:48] + bytes(18) + SIGNATURE[48:]),
-    Row("192", "stands there twice", SIGNATURE * 2),
+    Row("192", "is there twice", SIGNATURE * 2),
     Row("der", "is written in DER", der.signature(*CHAIN.key.sign(sig_structure(PAYLOAD)))),
     expect="cose.signature_length",
     rule="attacks 12; RFC 9053 section 2.1",
@@ -88,7 +88,7 @@ def signature(content: bytes) -> Case:
     effect=TWO_READINGS,
 )
 def signature_as(item: bytes) -> Case:
-    """The signature stands in the envelope as {}."""
+    """The signature in the envelope is {}."""
     return Case(doc=b"\x84" + GOOD.protected + GOOD.unprotected + GOOD.payload + item)
 
 

@@ -1,9 +1,20 @@
 """Optional and unknown fields, kinds of documents (AWS attestation process 3.1 and 3.2.2)."""
 
+from dataclasses import replace
 from typing import Final
 
+from vectorgen.forge import der
 from vectorgen.forge.cbor import Raw
-from vectorgen.forge.certificates import ENCLAVE_ID, NITRO_TPM_ID, hierarchy, leaf_of
+from vectorgen.forge.certificates import (
+    DOMAIN,
+    ENCLAVE_ID,
+    INSTANCE,
+    NITRO_TPM_ID,
+    Chain,
+    hierarchy,
+    leaf_of,
+    under,
+)
 from vectorgen.forge.documents import (
     CHAIN,
     DROP,
@@ -17,7 +28,7 @@ from vectorgen.forge.policies import TPM_STANDARD, WAIVED_FIELDS
 from vectorgen.groups.document import MUCH, SUFFIX
 from vectorgen.kit import ACCEPT, Case, Row, enclave_case, family, tpm_case, vector
 
-LOST = "Refused, genuine documents are lost."
+LOST = "If it is rejected, authentic documents are lost."
 
 
 @family(
@@ -38,7 +49,7 @@ def of_1025_bytes(name: str) -> Case:
     Row("user-data", "user_data", "user_data"),
     expect=ACCEPT,
     rule="attacks 37; AWS attestation process 3.1",
-    effect="AWS names 512 bytes in one place and 1,024 in another; refused at 512, genuine documents are lost.",
+    effect="AWS names 512 bytes in one place and 1,024 in another; a limit of 512 loses authentic documents.",
 )
 def of_1024_bytes(name: str) -> Case:
     """The field {} has the 1,024 bytes that AWS allows."""
@@ -53,7 +64,7 @@ def of_1024_bytes(name: str) -> Case:
     ),
     expect=ACCEPT,
     rule="attacks 35; AWS attestation process 3.1",
-    effect='AWS\'s text says "no null", and every genuine document has it; refused, all of them are lost.',
+    effect='AWS\'s text says "no null", and every captured document has it; if it is rejected, all documents are lost.',
 )
 def optional_field(changes: dict[str, object]) -> Case:
     """The optional field {}; the policy demands nothing of it."""
@@ -88,7 +99,7 @@ def unknown_field(name: str) -> Case:
     Row("float", "a float", Raw(bytes.fromhex("fb3ff0000000000000"))),
     expect=ACCEPT,
     rule="attacks 32",
-    effect="Refused, the waiver does not keep what it says.",
+    effect="If it is rejected, the waiver does not keep what it says.",
 )
 def unknown_field_allowed(value: object) -> Case:
     """A further field holds {}; the policy allows unknown fields."""
@@ -147,25 +158,31 @@ def nitrotpm_pcrs_of_an_enclave() -> Case:
     )
 
 
+def _module(module_id: str) -> Chain:
+    """Issue the chain of a module, on the instance that its name begins with."""
+    instance = replace(INSTANCE, subject=der.name(f"{module_id.removesuffix(SUFFIX)}.{DOMAIN}"))
+    return hierarchy(instance=instance, leaf=under(instance, leaf_of(module_id)))
+
+
 LONG_ID: Final = "i-" + "0" * (256 - len(SUFFIX) - 2) + SUFFIX
 
 
 @vector(
     expect=ACCEPT,
     rule="attacks 31; AWS attestation process 3.1",
-    effect="Refused, longer instance ids would end the service.",
+    effect="If it is rejected, longer instance ids would end the service.",
 )
 def module_id_of_256_characters() -> Case:
-    """The module_id has 256 characters, and the leaf's name begins with it."""
-    return enclave_case(hierarchy(leaf=leaf_of(LONG_ID)), module_id=LONG_ID)
+    """The module_id has 256 characters; the leaf's name begins with it, the instance's with its id."""
+    return enclave_case(_module(LONG_ID), module_id=LONG_ID)
 
 
 @vector(
     expect=ACCEPT,
     rule="attacks 31; AWS attestation process 3.1",
-    effect="Refused, ids of another form would end the service.",
+    effect="If it is rejected, ids of another form would end the service.",
 )
 def module_id_with_other_printable_characters() -> Case:
     """The module_id begins with a bare-metal host's name, with a blank and a tilde."""
     name = "host 7~a" + SUFFIX
-    return enclave_case(hierarchy(leaf=leaf_of(name)), module_id=name)
+    return enclave_case(_module(name), module_id=name)

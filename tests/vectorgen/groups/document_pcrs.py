@@ -13,7 +13,7 @@ from vectorgen.forge.policies import policy, tpm_set
 from vectorgen.groups.document import ANY
 from vectorgen.kit import ACCEPT, Case, Row, enclave_case, family, tpm_case, vector
 
-LOST = "Refused, genuine documents are lost."
+LOST = "If it is rejected, authentic documents are lost."
 
 
 def _pcrs(*indexes: int) -> dict[int, bytes]:
@@ -92,10 +92,10 @@ def pcr_index(index: object) -> Case:
 
 
 @family(
-    Row("true", "true in the place of 1", (1, True)),
-    Row("false", "false in the place of 0", (0, False)),
-    Row("float", "0.0 in the place of 0", (0, Raw(bytes.fromhex("f90000")))),
-    Row("text", 'the text "0" in the place of 0', (0, "0")),
+    Row("true", "true instead of 1", (1, True)),
+    Row("false", "false instead of 0", (0, False)),
+    Row("float", "0.0 instead of 0", (0, Raw(bytes.fromhex("f90000")))),
+    Row("text", 'the text "0" instead of 0', (0, "0")),
     expect="document.pcr_index",
     rule="attacks 29, 91; AWS attestation process 3.1",
     effect="What one language takes for PCR0 is another key in the next.",

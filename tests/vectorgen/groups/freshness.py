@@ -18,12 +18,14 @@ from vectorgen.kit import ACCEPT, Case, Row, enclave_case, family, tpm_case, vec
 
 MAX_AGE: Final = timedelta(milliseconds=MAX_AGE_MS)
 MAX_CLOCK_SKEW: Final = timedelta(milliseconds=MAX_CLOCK_SKEW_MS)
+MOST_CLOCK_SKEW_MS: Final = 300_000
+MOST_CLOCK_SKEW: Final = timedelta(milliseconds=MOST_CLOCK_SKEW_MS)
 MILLISECOND: Final = timedelta(milliseconds=1)
 MICROSECOND: Final = timedelta(microseconds=1)
 ONLY_TIME: Final = policy(freshness=timestamp_only())
 
 REPLAY = "Whoever has seen one document can answer every later challenge with it."
-OLD = "A document of a machine that has been taken over since, or switched off, is still believed."
+OLD = "A document of a machine that has been taken over since, or switched off, is still trusted."
 
 
 @family(
@@ -47,7 +49,7 @@ OLD = "A document of a machine that has been taken over since, or switched off, 
     effect=REPLAY,
 )
 def nonce(value: object) -> Case:
-    """The policy demands a nonce, and the document carries {}."""
+    """The policy requires a nonce, and the document has {}."""
     return enclave_case(nonce=value)
 
 
@@ -59,27 +61,27 @@ def nonce(value: object) -> Case:
     effect=REPLAY,
 )
 def nonce_nitrotpm(value: object) -> Case:
-    """The policy demands a nonce, and the NitroTPM document carries {}."""
+    """The policy requires a nonce, and the NitroTPM document has {}."""
     return tpm_case(nonce=value)
 
 
 @vector(
     expect="freshness.nonce_absent",
     rule="attacks 76, 80",
-    effect="The enclave's own data would stand for the challenge.",
+    effect="The enclave's own data would replace the challenge.",
 )
 def nonce_in_user_data() -> Case:
-    """The nonce stands in user_data, and the nonce field is null."""
+    """The nonce is in user_data, and the nonce field is null."""
     return enclave_case(nonce=None, user_data=NONCE)
 
 
 @vector(
     expect="freshness.nonce_mismatch",
     rule="attacks 76, 80",
-    effect="The enclave's own data would stand for the challenge.",
+    effect="The enclave's own data would replace the challenge.",
 )
 def nonce_in_public_key() -> Case:
-    """The nonce stands in public_key, and the nonce field holds another one."""
+    """The nonce is in public_key, and the nonce field has another value."""
     return enclave_case(nonce=bytes(32), public_key=NONCE)
 
 
@@ -89,17 +91,19 @@ def nonce_in_public_key() -> Case:
     Row("1024", "1,024", 1024),
     expect=ACCEPT,
     rule="attacks 37, 76, 77; AWS attestation process 3.1",
-    effect="Refused, relying parties with nonces of this length cannot be served.",
+    effect="If it is rejected, relying parties with nonces of this length cannot be served.",
 )
 def nonce_of_length(length: int) -> Case:
-    """The nonce has {} bytes, and the policy demands it."""
+    """The nonce has {} bytes, and the policy requires it."""
     value = bytes(index & 0xFF for index in range(length))
     return replace(enclave_case(nonce=value), nonce=value)
 
 
-@vector(expect=ACCEPT, rule="attacks 76", effect="Refused, random nonces fail now and then.")
+@vector(
+    expect=ACCEPT, rule="attacks 76", effect="If it is rejected, random nonces fail now and then."
+)
 def nonce_of_zeros() -> Case:
-    """The nonce that was issued is 32 zero bytes, and the document carries it."""
+    """The nonce that was issued is 32 zero bytes, and the document has it."""
     return replace(enclave_case(nonce=bytes(32)), nonce=bytes(32))
 
 
@@ -138,6 +142,19 @@ def ahead(now: datetime) -> Case:
 
 
 @family(
+    Row("exact", "exactly", MADE - MOST_CLOCK_SKEW, ACCEPT),
+    Row("one-microsecond-over", "one microsecond more than", MADE - MOST_CLOCK_SKEW - MICROSECOND),
+    expect="freshness.from_the_future",
+    rule="attacks 115; RFC 9334 section 10",
+    effect="A relying party whose clock is slow is not served, or dates ahead are not limited.",
+)
+def ahead_of_a_slow_clock(now: datetime) -> Case:
+    """The document's time is ahead of `now` by {} five minutes, the most that a policy can allow."""
+    rule = fresh_nonce(max_clock_skew_ms=MOST_CLOCK_SKEW_MS)
+    return replace(enclave_case(policy=policy(freshness=rule)), now=now)
+
+
+@family(
     Row("too-old", "too old by a millisecond", MADE + MAX_AGE + MILLISECOND, "freshness.too_old"),
     Row(
         "from-the-future",
@@ -157,7 +174,7 @@ def nitrotpm(now: datetime) -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 75",
-    effect="Refused, two clocks that agree would be too much of an agreement.",
+    effect="If it is rejected, two clocks that agree would be too much of an agreement.",
 )
 def made_now_without_skew() -> Case:
     """The document's time is `now` exactly, and the policy allows no clock skew."""
@@ -179,7 +196,11 @@ def ahead_without_skew() -> Case:
     )
 
 
-@vector(expect=ACCEPT, rule="attacks 74", effect="Refused, the shortest max_age could not be met.")
+@vector(
+    expect=ACCEPT,
+    rule="attacks 74",
+    effect="If it is rejected, the shortest max_age could not be met.",
+)
 def max_age_of_one_millisecond() -> Case:
     """The document is one millisecond old, all that the policy allows."""
     return replace(
@@ -190,7 +211,7 @@ def max_age_of_one_millisecond() -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 72, 74",
-    effect="Refused, an archive or a long batch job cannot say what it means.",
+    effect="If it is rejected, an archive or a long batch job cannot say what it means.",
 )
 def two_hours_old_with_leave() -> Case:
     """The document is two hours old, and the policy allows three."""
@@ -243,20 +264,20 @@ def future_timestamp(value: object) -> Case:
     Row("some", "a nonce that nobody compares", bytes(32)),
     expect=ACCEPT,
     rule="attacks 78; RFC 9334 section 10.1",
-    effect="Refused, relying parties that cannot issue a nonce are not served.",
+    effect="If it is rejected, relying parties that cannot issue a nonce are not served.",
 )
 def timestamp_only_with(value: object) -> Case:
-    """The policy asks for no nonce, and the document carries {}."""
+    """The policy requires no nonce, and the document has {}."""
     return replace(enclave_case(policy=ONLY_TIME, nonce=value), nonce=None)
 
 
 @vector(
     expect=ACCEPT,
     rule="attacks 78; RFC 9334 section 10.1",
-    effect="Refused, relying parties that cannot issue a nonce are not served.",
+    effect="If it is rejected, relying parties that cannot issue a nonce are not served.",
 )
 def timestamp_only_nitrotpm() -> Case:
-    """The policy asks for no nonce, and the NitroTPM document carries none."""
+    """The policy requires no nonce, and the NitroTPM document has none."""
     return replace(
         tpm_case(policy=policy(tpm_set(), freshness=timestamp_only()), nonce=None), nonce=None
     )
@@ -275,7 +296,7 @@ def timestamp_only_nitrotpm() -> Case:
     effect=OLD,
 )
 def timestamp_only_and(now: datetime) -> Case:
-    """The policy asks for no nonce, and the document is {}."""
+    """The policy requires no nonce, and the document is {}."""
     return replace(enclave_case(policy=ONLY_TIME), nonce=None, now=now)
 
 
@@ -292,7 +313,7 @@ def good_at_its_own_time_only() -> Case:
 @vector(
     expect="chain.expired",
     rule="attacks 73",
-    effect="A document's own time would stand for the clock.",
+    effect="A document's own time would replace the clock.",
 )
 def timestamp_inside_an_expired_leaf() -> Case:
     """`now` is four hours later, beyond the leaf; the policy would allow a document of that age."""
@@ -300,7 +321,7 @@ def timestamp_inside_an_expired_leaf() -> Case:
     return replace(enclave_case(policy=leave), now=NOW + timedelta(hours=4))
 
 
-@vector(expect=ACCEPT, rule="attacks 73", effect="Refused, archives cannot be checked.")
+@vector(expect=ACCEPT, rule="attacks 73", effect="If it is rejected, archives cannot be checked.")
 def archive_at_a_given_time() -> Case:
     """A document with a public key, checked at a `now` with microseconds."""
     return replace(

@@ -21,6 +21,16 @@ OTHER_BUILD: Final = enclave_set("another build", pcr0=pcr("B0"), pcr1=pcr("B1")
 DEBUG_PCRS: Final = {**ENCLAVE_PCRS, 0: ZERO, 1: ZERO, 2: ZERO}
 
 
+# Values of many images, in AWS's documents too: they identify nothing by themselves.
+NO_APPLICATION: Final = bytes.fromhex(
+    "21b9efbc184807662e966d34f390821309eeac6802309798"
+    "826296bf3e8bec7c10edb30948c90ba67310f7b964fc500a"
+)
+SECURE_BOOT_OFF: Final = bytes.fromhex(
+    "98441c7f7625d10058c47683aec486ce311c633235eb5555"
+    "93a7ee791121e3578ae72d04ecef661f272d59058b77af35"
+)
+
 OTHER_CODE = "Code that nobody has reviewed gets the keys."
 
 
@@ -109,7 +119,7 @@ def pcrs_of_two_builds() -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 91",
-    effect="Refused, a new build cannot be rolled out beside the old one.",
+    effect="If it is rejected, a new build cannot be rolled out next to the old one.",
 )
 def second_of_two_builds() -> Case:
     """The policy allows two builds; the document matches the second."""
@@ -131,7 +141,7 @@ def neither_of_two_builds() -> Case:
     effect="A value is looked for anywhere instead of in its place.",
 )
 def pcr0_value_in_pcr16() -> Case:
-    """The value pinned for PCR0 stands in PCR16, which the code in the enclave can extend."""
+    """The value pinned for PCR0 is in PCR16, which the code in the enclave can extend."""
     return enclave_case(pcrs={**ENCLAVE_PCRS, 0: OTHER, 16: ENCLAVE_PCRS[0]})
 
 
@@ -140,10 +150,10 @@ def pcr0_value_in_pcr16() -> Case:
     Row("31", "PCR31, the last there is,", 31),
     expect=ACCEPT,
     rule="attacks 96; AWS Nitro Secure Module API",
-    effect="Refused, what an enclave measures itself cannot be used.",
+    effect="If it is rejected, what an enclave measures itself cannot be used.",
 )
 def further_pcr(index: int) -> Case:
-    """The policy pins {} besides the usual ones, and the document has it."""
+    """The policy pins {} as well as the usual ones, and the document has it."""
     return enclave_case(pcrs={**ENCLAVE_PCRS, index: OTHER}, policy=policy(pinning({index: OTHER})))
 
 
@@ -156,7 +166,7 @@ def further_pcr(index: int) -> Case:
     effect="What an enclave measures itself would not be compared.",
 )
 def further_pcr_that(value: object) -> Case:
-    """The policy pins PCR16 besides the usual ones; in the document it {}."""
+    """The policy pins PCR16 as well as the usual ones; in the document it {}."""
     pcrs: dict[int, object] = {**ENCLAVE_PCRS, 16: value}
     pinned = policy(enclave_set(pcr16=pcr("PCR16")))
     return enclave_case(
@@ -169,7 +179,7 @@ def further_pcr_that(value: object) -> Case:
     Row("8", "PCR8 as zero: not signed", 8),
     expect=ACCEPT,
     rule="attacks 89, 95; AWS Nitro Enclaves user guide, PCRs",
-    effect="Refused, what a policy says of a missing role or signature cannot be met.",
+    effect="If it is rejected, what a policy says of a missing role or signature cannot be met.",
 )
 def zero_pinned(index: int) -> Case:
     """The policy pins {}, and the document has it so."""
@@ -191,10 +201,10 @@ def zero_pinned_but_set(index: int) -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 89; GHSA-xrv8-2pf5-f3q7",
-    effect="Refused, an image without a command line cannot be pinned.",
+    effect="If it is rejected, an image without a command line cannot be pinned.",
 )
 def nitrotpm_zero_command_line() -> Case:
-    """The policy pins PCR4 and PCR12, the latter as zero, and leaves PCR7 out; the document has it so."""
+    """The policy pins PCR4 and PCR12, the latter as zero, and does not check PCR7; the document has it so."""
     return tpm_case(policy=policy(tpm_set(pcr7=None)))
 
 
@@ -211,7 +221,7 @@ def nitrotpm_command_line_given() -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 85",
-    effect="Refused, fleets that are described by Secure Boot alone are not served.",
+    effect="If it is rejected, fleets that are described by Secure Boot alone are not served.",
 )
 def nitrotpm_secure_boot_alone() -> Case:
     """The policy pins PCR7 alone."""
@@ -220,7 +230,11 @@ def nitrotpm_secure_boot_alone() -> Case:
 
 @family(
     Row("0", "PCR0 alone", enclave_set(pcr1=None, pcr2=None, pcr3=None, pcr4=None, pcr8=None)),
-    Row("2", "PCR2 alone", enclave_set(pcr0=None, pcr1=None, pcr3=None, pcr4=None, pcr8=None)),
+    Row(
+        "1-2",
+        "PCR1 together with PCR2",
+        enclave_set(pcr0=None, pcr3=None, pcr4=None, pcr8=None),
+    ),
     Row(
         "8",
         "PCR8 alone: any image that was signed so",
@@ -229,7 +243,7 @@ def nitrotpm_secure_boot_alone() -> Case:
     Row("0-1-2", "PCR0, PCR1 and PCR2", enclave_set(pcr3=None, pcr4=None, pcr8=None)),
     expect=ACCEPT,
     rule="attacks 85, 86",
-    effect="Refused, what the policy leaves out would be demanded.",
+    effect="If it is rejected, what the policy does not check would be required.",
 )
 def pinned(measurements: Json) -> Case:
     """The policy pins {}."""
@@ -238,8 +252,32 @@ def pinned(measurements: Json) -> Case:
 
 @vector(
     expect=ACCEPT,
+    rule="attacks 114",
+    effect="If it is rejected, an image without an application ramdisk cannot be pinned.",
+)
+def no_application_beside_an_image() -> Case:
+    """The policy pins PCR0, and PCR2 as the value of an image without an application ramdisk; the document has both."""
+    build = enclave_set(pcr1=None, pcr2=NO_APPLICATION, pcr3=None, pcr4=None, pcr8=None)
+    return enclave_case(pcrs={**ENCLAVE_PCRS, 2: NO_APPLICATION}, policy=policy(build))
+
+
+@family(
+    Row("as-pinned", "the document has all three", SECURE_BOOT_OFF, ACCEPT),
+    Row("differs", "the document has another PCR7", TPM_PCRS[7]),
+    expect="policy.pcr_mismatch",
+    rule="attacks 114",
+    effect="An instance without Secure Boot cannot be pinned, or a pinned PCR7 is not compared.",
+)
+def nitrotpm_secure_boot_off_beside_an_image(pcr7: bytes) -> Case:
+    """The policy pins PCR4, PCR12 and, as the value of Secure Boot that is off, PCR7; {}."""
+    image = policy(tpm_set(pcr7=SECURE_BOOT_OFF))
+    return tpm_case(pcrs={**TPM_PCRS, 7: pcr7}, policy=image)
+
+
+@vector(
+    expect=ACCEPT,
     rule="attacks 92",
-    effect="Refused, values in the case that some tools print cannot be pinned.",
+    effect="If it is rejected, values in the case that some tools print cannot be pinned.",
 )
 def pinned_in_upper_case() -> Case:
     """The policy writes PCR0, PCR1 and PCR2 in upper-case hex digits."""

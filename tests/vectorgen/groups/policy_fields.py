@@ -28,15 +28,21 @@ def _ruled(field: str, rule: Json, value: object) -> Case:
 
 
 @family(
-    Row("equals", "is the one demanded", (equals(PUBLIC_KEY), PUBLIC_KEY)),
-    Row("equals-empty", "is empty, as demanded", (equals(b""), b"")),
-    Row("present", "is there, as demanded", (PRESENT, PUBLIC_KEY)),
-    Row("present-empty", "is empty but there, as demanded", (PRESENT, b"")),
-    Row("absent", "is absent, as demanded", (ABSENT, DROP)),
-    Row("absent-null", "is null, which is absent, as demanded", (ABSENT, None)),
+    Row("equals", "is the one required", (equals(PUBLIC_KEY), PUBLIC_KEY)),
+    Row("equals-empty", "is empty, as required", (equals(b""), b"")),
+    Row("present", "has a byte or more, as required", (PRESENT, PUBLIC_KEY)),
+    Row("present-one-byte", "has one byte, and the policy requires at least one", (PRESENT, b"\0")),
+    Row(
+        "present-empty",
+        "is empty, and the policy requires at least one byte",
+        (PRESENT, b""),
+        "policy.public_key",
+    ),
+    Row("absent", "is absent, as required", (ABSENT, DROP)),
+    Row("absent-null", "is null, which is absent, as required", (ABSENT, None)),
     expect=ACCEPT,
-    rule="attacks 35, 80; AWS attestation process 3.1",
-    effect="Refused, the rule cannot be met.",
+    rule="attacks 35, 80, 123; AWS attestation process 3.1",
+    effect="The rule cannot be met, or an empty key is used.",
 )
 def public_key(given: tuple[Json, object]) -> Case:
     """The field public_key {}."""
@@ -46,26 +52,28 @@ def public_key(given: tuple[Json, object]) -> Case:
 @family(
     Row(
         "other",
-        "holds another value than the policy demands",
+        "has another value than the policy requires",
         (equals(PUBLIC_KEY), PUBLIC_KEY[:-1] + b"!"),
     ),
     Row(
         "prefix",
-        "holds the first half of what the policy demands",
+        "has the first half of what the policy requires",
         (equals(PUBLIC_KEY), PUBLIC_KEY[:20]),
     ),
     Row(
         "longer",
-        "holds what the policy demands and a zero byte",
+        "has what the policy requires and a zero byte",
         (equals(PUBLIC_KEY), PUBLIC_KEY + b"\0"),
     ),
-    Row("missing", "is absent, and the policy demands a value", (equals(PUBLIC_KEY), DROP)),
-    Row("missing-for-empty", "is absent, and the policy demands an empty one", (equals(b""), DROP)),
-    Row("null-for-empty", "is null, and the policy demands an empty one", (equals(b""), None)),
-    Row("not-present", "is absent, and the policy demands that it be there", (PRESENT, DROP)),
-    Row("null-not-present", "is null, and the policy demands that it be there", (PRESENT, None)),
-    Row("not-absent", "is there, and the policy demands that it be absent", (ABSENT, PUBLIC_KEY)),
-    Row("empty-not-absent", "is empty, and the policy demands that it be absent", (ABSENT, b"")),
+    Row("missing", "is absent, and the policy requires a value", (equals(PUBLIC_KEY), DROP)),
+    Row(
+        "missing-for-empty", "is absent, and the policy requires an empty one", (equals(b""), DROP)
+    ),
+    Row("null-for-empty", "is null, and the policy requires an empty one", (equals(b""), None)),
+    Row("not-present", "is absent, and the policy requires it", (PRESENT, DROP)),
+    Row("null-not-present", "is null, and the policy requires it", (PRESENT, None)),
+    Row("not-absent", "is present, and the policy requires it to be absent", (ABSENT, PUBLIC_KEY)),
+    Row("empty-not-absent", "is empty, and the policy requires it to be absent", (ABSENT, b"")),
     expect="policy.public_key",
     rule="attacks 35, 80, 81",
     effect=KEY_SWAPPED,
@@ -76,12 +84,18 @@ def public_key_that(given: tuple[Json, object]) -> Case:
 
 
 @family(
-    Row("equals", "is the one demanded", (equals(USER_DATA), USER_DATA)),
-    Row("present-empty", "is empty but there, as demanded", (PRESENT, b"")),
-    Row("absent-null", "is null, which is absent, as demanded", (ABSENT, None)),
+    Row("equals", "is the one required", (equals(USER_DATA), USER_DATA)),
+    Row("present", "has a byte or more, as required", (PRESENT, USER_DATA)),
+    Row(
+        "present-empty",
+        "is empty, and the policy requires at least one byte",
+        (PRESENT, b""),
+        "policy.user_data",
+    ),
+    Row("absent-null", "is null, which is absent, as required", (ABSENT, None)),
     expect=ACCEPT,
-    rule="attacks 35, 80; AWS attestation process 3.1",
-    effect="Refused, the rule cannot be met.",
+    rule="attacks 35, 80, 123; AWS attestation process 3.1",
+    effect="The rule cannot be met, or an empty key is used.",
 )
 def user_data(given: tuple[Json, object]) -> Case:
     """The field user_data {}."""
@@ -91,18 +105,18 @@ def user_data(given: tuple[Json, object]) -> Case:
 @family(
     Row(
         "other",
-        "holds another value than the policy demands",
+        "has another value than the policy requires",
         (equals(USER_DATA), USER_DATA[:-1] + b"!"),
     ),
     Row(
         "prefix",
-        "holds the first half of what the policy demands",
+        "has the first half of what the policy requires",
         (equals(USER_DATA), USER_DATA[:10]),
     ),
-    Row("missing", "is absent, and the policy demands a value", (equals(USER_DATA), DROP)),
-    Row("null-not-present", "is null, and the policy demands that it be there", (PRESENT, None)),
-    Row("not-absent", "is there, and the policy demands that it be absent", (ABSENT, USER_DATA)),
-    Row("empty-not-absent", "is empty, and the policy demands that it be absent", (ABSENT, b"")),
+    Row("missing", "is absent, and the policy requires a value", (equals(USER_DATA), DROP)),
+    Row("null-not-present", "is null, and the policy requires it", (PRESENT, None)),
+    Row("not-absent", "is present, and the policy requires it to be absent", (ABSENT, USER_DATA)),
+    Row("empty-not-absent", "is empty, and the policy requires it to be absent", (ABSENT, b"")),
     expect="policy.user_data",
     rule="attacks 35, 80",
     effect="Data of another application passes for this one's.",
@@ -114,7 +128,7 @@ def user_data_that(given: tuple[Json, object]) -> Case:
 
 @vector(expect="policy.public_key", rule="attacks 80", effect=KEY_SWAPPED)
 def public_key_in_user_data() -> Case:
-    """The key that the policy demands stands in user_data, and another one in public_key."""
+    """The key that the policy requires is in user_data, and another key in public_key."""
     return enclave_case(
         public_key=USER_DATA, user_data=PUBLIC_KEY, policy=policy(public_key=equals(PUBLIC_KEY))
     )
@@ -122,7 +136,7 @@ def public_key_in_user_data() -> Case:
 
 @vector(expect="policy.public_key", rule="attacks 80, 81", effect=KEY_SWAPPED)
 def nitrotpm_other_public_key() -> Case:
-    """A NitroTPM document with another public_key than the policy demands."""
+    """A NitroTPM document with another public_key than the policy requires."""
     return tpm_case(
         public_key=b"another key", policy=policy(tpm_set(), public_key=equals(PUBLIC_KEY))
     )

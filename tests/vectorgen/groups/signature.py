@@ -41,7 +41,7 @@ R, S = CHAIN.key.sign(MESSAGE)
 LARGEST: Final = (1 << 384) - 1
 
 
-ANYONE_SIGNS = "Anyone can write documents that are believed."
+ANYONE_SIGNS = "Anyone can write documents that are accepted."
 
 
 ECDSA_RULES = ("https://www.rfc-editor.org/rfc/rfc9053.html#section-2.1",)
@@ -69,7 +69,7 @@ def signed(r: int, s: int) -> Case:
     Row("both-one", "r and s are one", (1, 1)),
     expect="signature.invalid",
     rule="attacks 13; FIPS 186-5 section 6.4.2 step 1",
-    effect="Some verifiers believe such a signature under every key: "
+    effect="Some verifiers accept such a signature under every key: "
     + ANYONE_SIGNS[0].lower()
     + ANYONE_SIGNS[1:],
     refs=("CVE-2022-21449",),
@@ -86,7 +86,7 @@ def range_of(numbers: tuple[int, int]) -> Case:
         "has r and s in little-endian order",
         raw(R, S)[:48][::-1] + raw(R, S)[48:][::-1],
     ),
-    Row("r-negated", "has n - r in the place of r", raw(ORDER - R, S)),
+    Row("r-negated", "has n - r instead of r", raw(ORDER - R, S)),
     Row("first-bit", "has its first bit flipped", bytes([raw(R, S)[0] ^ 0x80]) + raw(R, S)[1:]),
     Row("last-bit", "has its last bit flipped", raw(R, S)[:-1] + bytes([raw(R, S)[-1] ^ 1])),
     Row("last-bit-of-r", "has the last bit of r flipped", raw(R ^ 1, S)),

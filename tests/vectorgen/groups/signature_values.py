@@ -32,7 +32,7 @@ from vectorgen.kit import ACCEPT, Case, vector
 @vector(
     expect=ACCEPT,
     rule="attacks 15; RFC 9053 section 2.1",
-    effect="Refused, half of all genuine documents are lost.",
+    effect="If it is rejected, half of all authentic documents are lost.",
     refs=ECDSA_RULES,
 )
 def high_s() -> Case:
@@ -43,7 +43,7 @@ def high_s() -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 15; RFC 9053 section 2.1",
-    effect="Refused, half of all genuine documents are lost.",
+    effect="If it is rejected, half of all authentic documents are lost.",
     refs=ECDSA_RULES,
 )
 def low_s() -> Case:
@@ -54,7 +54,7 @@ def low_s() -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 16; RFC 9053 section 2.1",
-    effect="It cannot be told from a genuine one; whoever remembers documents or signatures against replay takes it for a new one.",
+    effect="It cannot be told from the original; whoever remembers documents or signatures against replay takes it for a new one.",
 )
 def malleated_twin() -> Case:
     """The twin (r, n - s) of a good signature, which anybody can compute."""
@@ -64,7 +64,7 @@ def malleated_twin() -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 16; RFC 9053 section 2.1",
-    effect="It cannot be told from a genuine one; whoever remembers documents or signatures against replay takes it for a new one.",
+    effect="It cannot be told from the original; whoever remembers documents or signatures against replay takes it for a new one.",
 )
 def malleated_twin_nitrotpm() -> Case:
     """The twin (r, n - s) of a good signature of a NitroTPM document."""
@@ -107,7 +107,7 @@ def _signed_with(payload: bytes, scalar: int) -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 14; RFC 9053 section 2.1",
-    effect="Refused, one genuine document in 256 is lost.",
+    effect="If it is rejected, one authentic document in 256 is lost.",
     refs=ECDSA_RULES,
 )
 def leading_zero_r() -> Case:
@@ -118,7 +118,7 @@ def leading_zero_r() -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 14; RFC 9053 section 2.1",
-    effect="Refused, one genuine document in 256 is lost.",
+    effect="If it is rejected, one authentic document in 256 is lost.",
     refs=ECDSA_RULES,
 )
 def leading_zero_s() -> Case:
@@ -129,7 +129,7 @@ def leading_zero_s() -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 14; RFC 9053 section 2.1",
-    effect="Refused, some genuine documents are lost.",
+    effect="If it is rejected, some authentic documents are lost.",
     refs=ECDSA_RULES,
 )
 def leading_zero_r_and_s() -> Case:
@@ -140,7 +140,7 @@ def leading_zero_r_and_s() -> Case:
 @vector(
     expect=ACCEPT,
     rule="attacks 14; RFC 9053 section 2.1",
-    effect="Refused, some genuine documents are lost.",
+    effect="If it is rejected, some authentic documents are lost.",
     refs=ECDSA_RULES,
 )
 def r_of_the_generator() -> Case:

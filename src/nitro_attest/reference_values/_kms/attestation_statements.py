@@ -88,7 +88,7 @@ def read_statements(
             remarks.extend(
                 (
                     f"{statement.name} has the condition {shown(found.operator)} on "
-                    f"{shown(found.key)}, which is not about the document: left out."
+                    f"{shown(found.key)}, which is not about the document: not carried over."
                 )
                 for found in statement.conditions
                 if not _is_of_documents(found)
@@ -113,13 +113,13 @@ def _is_of_documents(condition: Condition) -> bool:
 def _left_out(statement: Statement, of_documents: list[Condition]) -> str | None:
     """Return why a statement says nothing of documents, None if it does."""
     if statement.effect is Effect.DENY:
-        return "denies without looking at a document: left out."
+        return "denies without looking at a document: not carried over."
     if not of_documents:
-        return "allows without looking at a document: left out, KMS grants it to anyone it names."
+        return "allows without looking at a document: not carried over. KMS grants it to anyone it names."
     if statement.principals is not None and statement.resources is None:
-        return "has no Resource, so it has no effect: left out."
+        return "has no Resource, so it has no effect: not carried over."
     if not _operations(statement):
-        return "names no operation that takes a document, so it never allows one: left out."
+        return "names no operation that takes a document, so it never allows one: not carried over."
     return None
 
 

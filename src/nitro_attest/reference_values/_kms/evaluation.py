@@ -75,7 +75,7 @@ def simulate(  # noqa: PLR0913 - the parts of a request, each named
     transport: Transport = Transport.TLS,
     strictness: Strictness = Strictness.STRICT,
 ) -> Decision:
-    """Decide what a key policy says to one request, as IAM does, or refuse to.
+    """Decide what a key policy says to one request, as IAM does, or raise.
 
     `operation` is KMS's permission, such as Decrypt or ReEncryptFrom. `principal` is the ARN of a
     role, user, root user or session, or a service's name; `role_arn` is the role of a session, with

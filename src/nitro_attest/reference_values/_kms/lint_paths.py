@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from nitro_attest import DocumentKind
+from nitro_attest.reference_values._kms.any_request import AnyRequest
 from nitro_attest.reference_values._kms.conditions import Quantifier, holds, read_operator
 from nitro_attest.reference_values._kms.lint_grammar import Found
 from nitro_attest.reference_values._kms.operations import (
@@ -39,7 +40,7 @@ from nitro_attest.reference_values._kms.repairs import (
     with_pins,
     written,
 )
-from nitro_attest.reference_values._kms.request import AnyRequest, Facts
+from nitro_attest.reference_values._kms.request import Facts
 from nitro_attest.reference_values._kms.truth import Truth, all_of
 
 _WATCHED: Final = (*PATHS_TO_PLAINTEXT, *SPEAK_FOR_THE_KEY, "PutKeyPolicy")

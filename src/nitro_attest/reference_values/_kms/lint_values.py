@@ -11,6 +11,7 @@ from itertools import islice, product
 from typing import Final
 
 from nitro_attest import DocumentKind
+from nitro_attest.reference_values._kms.any_request import AnyRequest
 from nitro_attest.reference_values._kms.conditions import Comparison, read_operator
 from nitro_attest.reference_values._kms.lint_grammar import Found
 from nitro_attest.reference_values._kms.lint_paths import can_apply, guard_of
@@ -35,7 +36,6 @@ from nitro_attest.reference_values._kms.repairs import (
 from nitro_attest.reference_values._kms.request import (
     CONTEXT,
     CONTEXT_NAMES,
-    AnyRequest,
     read_pcr_key,
 )
 
@@ -223,12 +223,13 @@ def _tpm_identity(statement: Statement, pins: Pins, shared: AbstractSet[int]) ->
 
 def _identifies(pins: Pins, index: int) -> bool:
     """Return whether no listed value of a PCR is shared by unrelated images."""
+    nothing = _SHARED_ENCLAVE_VALUES
     if pins.kind is DocumentKind.NITRO_TPM:
-        nothing = _SHARED_TPM_VALUES | (_SECURE_BOOT_OFF if index == _SECURE_BOOT else set())
-    else:
-        nothing = _SHARED_ENCLAVE_VALUES | (
-            {_EMPTY_APPLICATION} if index == _APPLICATION else set()
-        )
+        nothing = _SHARED_TPM_VALUES
+        if index == _SECURE_BOOT:
+            nothing |= _SECURE_BOOT_OFF
+    elif index == _APPLICATION:
+        nothing |= {_EMPTY_APPLICATION}
     return nothing.isdisjoint(pins.values[index])
 
 
@@ -316,17 +317,14 @@ def _dead(statement: Statement, pins: Pins, policy: KeyPolicy) -> Iterator[Found
             guard = guard_of(policy, operation, request)
             if not guard.covers(statement.principals):
                 return
-    for deny in policy.statements:
-        if deny.effect is Effect.DENY and any(
-            can_apply(deny, operation, requests[0], policy.variables) is True
-            for operation in operations
-        ):
-            why = (
-                f"It denies every document that {statement.name} allows: both must list "
-                "the same values."
-            )
-            yield "never-allows", deny.name, why, _let_pass(deny, pins)
-            return
+    deny = next(
+        found
+        for found in policy.statements
+        if found.effect is Effect.DENY
+        and can_apply(found, operations[0], requests[0], policy.variables) is True
+    )
+    why = f"It denies every document that {statement.name} allows: both must list the same values."
+    yield "never-allows", deny.name, why, _let_pass(deny, pins)
 
 
 def _let_pass(deny: Statement, pins: Pins) -> tuple[str, ...]:

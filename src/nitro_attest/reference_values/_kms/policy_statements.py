@@ -23,7 +23,6 @@ from nitro_attest import (
     Sha384,
     TrustAnchor,
 )
-from nitro_attest._core.measurements import pcr_rules
 from nitro_attest.reference_values._kms.attestation_statements import PREFIX
 from nitro_attest.reference_values._kms.measurement_sets import (
     DEBUG_REMARK,
@@ -38,8 +37,8 @@ from nitro_attest.reference_values._kms.measurement_sets import (
 class KmsStatements:
     """Statements for a key policy, as pairs of Sid and condition, and remarks.
 
-    They name no Principal, Action and Resource, which no policy for documents knows: KMS refuses
-    them until you do.
+    They name no Principal, Action and Resource, which no policy for documents knows: KMS rejects
+    them until you add those.
     """
 
     statements: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
@@ -79,10 +78,10 @@ def to_kms(policy: Policy) -> KmsStatements:
             (_sid(measurements.label, index, statements, remarks), _conditions(measurements, field))
         )
         remarks.extend(
-            f'{measurements.label}: {name} is not checked; the reason "{rule.because}" has no '
-            "place in a key policy."
-            for _, name, rule in pcr_rules(measurements)
-            if isinstance(rule, NotChecked) and rule.because != UNNAMED
+            f"{measurements.label}: {waiver.subject} is not checked; the reason "
+            f'"{waiver.because}" has no place in a key policy.'
+            for waiver in measurements.waivers()
+            if waiver.because != UNNAMED
         )
         if lets_debug_pass_in_kms(measurements):
             remarks.append(DEBUG_REMARK.format(label=measurements.label))
@@ -98,7 +97,7 @@ def _conditions(
     )
     pinned = sorted(
         (index, rule.hex())
-        for index, _, rule in pcr_rules(measurements)
+        for index, rule in measurements.pcr_rules().items()
         if isinstance(rule, Sha384)
     )
     if isinstance(measurements, NitroTpmMeasurements) and pinned[-1][0] >= TPM_PCRS:

@@ -105,22 +105,6 @@ class Request:
         return Fact(KeyType.STRING, tuple(values))
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class AnyRequest:
-    """All requests with one document, or with none: every other key is undecided."""
-
-    kind: DocumentKind
-    pcrs: Mapping[int, str] | None
-
-    def fact(self, key: str) -> Fact | Undecided:
-        """Return what all such requests say for a condition key."""
-        name = ascii_lower(key)
-        if name.startswith(ATTESTATION):
-            return pcr_fact(name, self.kind, self.pcrs)
-        return Undecided("it depends on the request")
-
-
 def pcr_fact(name: str, kind: DocumentKind, pcrs: Mapping[int, str] | None) -> Fact | Undecided:
     """Return what a document of this kind says for an attestation key; `name` in lower case."""
     wanted = read_pcr_key(name)
