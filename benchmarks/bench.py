@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from datetime import timedelta
 from functools import partial
 from hashlib import sha384
 from itertools import cycle
@@ -52,6 +51,7 @@ MEMORY_START: Final = 10_000
 MEMORY_CHAINS: Final = 1200
 IMPORTS: Final = 21
 NONCE: Final = bytes(range(32))
+NEIGHBOUR: Final = "i-00000000000000001"
 AWS_LC, CRYPTOGRAPHY = SignatureBackend.AWS_LC, SignatureBackend.CRYPTOGRAPHY
 
 Row = tuple[str, ...]
@@ -94,27 +94,25 @@ CASES: Final = {
 
 def new_leaves() -> Callable[[], object]:
     """Make a call that verifies, each time, a document of another enclave on one known host."""
-    count = 2 * MAX_LEAVES + 1
+    modules = [documents.module_id(number) for number in range(2 * MAX_LEAVES + 1)]
     issued = cycle(
-        [documents.document(number, documents.chain_of(number), NONCE) for number in range(count)]
+        [documents.document(module, documents.chain_of(module), NONCE) for module in modules]
     )
     return lambda: verify(next(issued), FAKE_POLICY, nonce=NONCE, now=NOW)
 
 
 def new_host() -> Subject:
-    """Make a call that verifies a document of one host while only its neighbour in the zone is known."""
-    before = NOW - timedelta(hours=1)
-    chain, neighbour = documents.chain_of(0), documents.chain_of(0, before)
-    if chain.cabundle[:-1] != neighbour.cabundle[:-1] or chain.cabundle == neighbour.cabundle:
+    """Make a call that verifies a document of a host while only its neighbour is known."""
+    module, other = documents.module_id(0), documents.module_id(0, NEIGHBOUR)
+    chain, neighbour = documents.chain_of(module), documents.chain_of(other)
+    if chain.cabundle[:-1] != neighbour.cabundle[:-1]:
         raise ValueError
-    doc, other = (
-        documents.document(0, chain, NONCE),
-        documents.document(0, neighbour, NONCE, before),
-    )
+    doc = documents.document(module, chain, NONCE)
+    known = documents.document(other, neighbour, NONCE)
 
     def know_the_zone() -> None:
         forget()
-        verify(other, FAKE_POLICY, nonce=NONCE, now=before)
+        verify(known, FAKE_POLICY, nonce=NONCE, now=NOW)
 
     return Subject(lambda: verify(doc, FAKE_POLICY, nonce=NONCE, now=NOW), know_the_zone)
 
@@ -216,14 +214,14 @@ def measure_memory() -> dict[str, float]:
         NOW.replace(hour=hour, day=day, minute=0) for day in range(4, 17) for hour in range(24)
     ]
     chains = [
-        (number, at, documents.chain_of(number, at))
-        for number in range(4)
+        (module, at, documents.chain_of(module, at))
+        for module in map(documents.module_id, range(4))
         for at in hosts[: MEMORY_CHAINS // 4]
     ]
     found = {"documents": float(MEMORY_DOCUMENTS)}
-    for count, (number, at, chain) in zip(range(MEMORY_DOCUMENTS), cycle(chains), strict=False):
+    for count, (module, at, chain) in zip(range(MEMORY_DOCUMENTS), cycle(chains), strict=False):
         nonce = count.to_bytes(16, "big")
-        verify(documents.document(number, chain, nonce, at), FAKE_POLICY, nonce=nonce, now=at)
+        verify(documents.document(module, chain, nonce, at), FAKE_POLICY, nonce=nonce, now=at)
         if count + 1 == MEMORY_START:
             found["MB after 10,000"] = _resident()
     return found | {"MB after all": _resident()}

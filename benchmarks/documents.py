@@ -55,21 +55,21 @@ def refuse(doc: bytes) -> Callable[[], str]:
     return call
 
 
-def chain_of(number: int, now: datetime = NOW) -> FakeChain:
-    """Issue the chain of one enclave; those of one hour share their host."""
-    return FAKE.chain(module_id(number), now)
+def chain_of(module: str, now: datetime = NOW) -> FakeChain:
+    """Issue the chain of one enclave; those of one hour share their zone, and with it their host."""
+    return FAKE.chain(module, now)
 
 
-def module_id(number: int) -> str:
+def module_id(number: int, instance_id: str = INSTANCE_ID) -> str:
     """Name an enclave."""
-    return f"{INSTANCE_ID}-enc{number:016x}"
+    return f"{instance_id}-enc{number:016x}"
 
 
-def document(number: int, chain: FakeChain, nonce: bytes, now: datetime = NOW) -> bytes:
+def document(module: str, chain: FakeChain, nonce: bytes, now: datetime = NOW) -> bytes:
     """Issue a document of an enclave whose chain is at hand, as large as a captured one."""
     payload = cbor2.dumps(
         {
-            "module_id": module_id(number),
+            "module_id": module,
             "digest": "SHA384",
             "timestamp": (now - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1),
             "pcrs": {index: bytes([index + 1]) * 48 for index in range(16)},

@@ -1,10 +1,12 @@
 """Race processes for one store: each presents the same nonces, or documents, in the same order."""
 
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from multiprocessing.synchronize import Barrier
 from typing import Final
 
@@ -22,12 +24,17 @@ _SECONDS: Final = 600.0  # to wait for a lock, or for the other processes
 _barriers: Final[list[Barrier]] = []
 
 
-def open_store(url: str) -> NonceStore:
-    """Open the store at a URL, as a worker of a service does."""
+@contextmanager
+def open_store(url: str) -> Generator[NonceStore]:
+    """Open the store at a URL, as a worker of a service does, and close its connections."""
     if url.startswith("redis:"):
-        return RedisNonces(redis.Redis.from_url(url), ttl=TTL)
+        with redis.Redis.from_url(url) as client:
+            yield RedisNonces(client, ttl=TTL)
+        return
     arguments = {"timeout": _SECONDS} if url.startswith("sqlite:") else {}
-    return SqlNonces(create_engine(url, connect_args=arguments), ttl=TTL)
+    engine = create_engine(url, connect_args=arguments)
+    yield SqlNonces(engine, ttl=TTL)
+    engine.dispose()
 
 
 def race_for_nonces(url: str, nonces: list[bytes], *, processes: int) -> list[int]:
@@ -58,17 +65,18 @@ def _join(barrier: Barrier) -> None:
 
 
 def _redeemed(url: str, nonces: list[bytes]) -> list[bool]:
-    store = open_store(url)
-    _barriers[0].wait(_SECONDS)
-    return [_wins(lambda nonce=nonce: store.redeem(nonce)) for nonce in nonces]
+    with open_store(url) as store:
+        _barriers[0].wait(_SECONDS)
+        return [_wins(partial(store.redeem, nonce)) for nonce in nonces]
 
 
 def _accepted(url: str, docs: list[bytes], anchor: TrustAnchor) -> list[bool]:
-    store, trusting = open_store(url), replace(policy(FreshNonce()), trust_anchor=anchor)
+    trusting = replace(policy(FreshNonce()), trust_anchor=anchor)
     wins: list[bool] = []
-    for doc in docs:
-        _barriers[0].wait(_SECONDS)
-        wins.append(_wins(lambda doc=doc: verify_once(doc, trusting, nonces=store, now=NOW)))
+    with open_store(url) as store:
+        for doc in docs:
+            _barriers[0].wait(_SECONDS)
+            wins.append(_wins(partial(verify_once, doc, trusting, nonces=store, now=NOW)))
     return wins
 
 

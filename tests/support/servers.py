@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, TypedDict, final
+from typing import Final, TypedDict, cast, final
 
 import psycopg
 import pytest
@@ -114,6 +114,12 @@ class RedisServer:
     def client(self) -> redis.Redis:
         """Return a new client, which reports what fails at once."""
         return redis.Redis(host=LOOPBACK, port=self.port, retry=Retry(NoBackoff(), 0))
+
+    def command(self, *words: str) -> object:
+        """Run one command as an operator does, and return its reply."""
+        with self.client() as client:
+            run = cast("Callable[..., object]", client.execute_command)  # pyright: ignore[reportUnknownMemberType] - the package leaves a part open
+            return run(*words)
 
     def _answers(self) -> bool:
         with suppress(OSError), socket.create_connection((LOOPBACK, self.port)) as connection:

@@ -67,7 +67,9 @@ def main() -> None:
         start = time.process_time_ns()
         work(colliding)
         spent_on_keys = (time.process_time_ns() - start) / 1e6
-        print(f"\n{len(colliding):,} bytes of colliding keys, {name}: {spent_on_keys:.2f} ms", end="")
+        print(
+            f"\n{len(colliding):,} bytes of colliding keys, {name}: {spent_on_keys:.2f} ms", end=""
+        )
     print()
     docs = [path.read_bytes() for path in sorted(REAL.glob("*.cbor"))]
     payloads = [cbor2.loads(doc)[2] for doc in docs]

@@ -1,6 +1,5 @@
 """Eight processes race for ten thousand nonces, and two for a thousand documents, on each store."""
 
-import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -9,7 +8,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy import create_engine
 
-from nitro_attest import FreshNonce, Reason, StaleDocumentError, VerificationError
+from nitro_attest import FreshNonce, StaleDocumentError, VerificationError
 from nitro_attest.nonces import MemoryNonces, NonceStore, NonceStoreUnavailableError, verify_once
 from nitro_attest.nonces.sql import create_tables
 from support.nonce_contract import FAKE, NOW, policy
@@ -18,6 +17,7 @@ from support.servers import folder, postgresql_server, redis_server
 
 pytestmark = pytest.mark.servers
 NONCES = 10_000
+FEW = 400
 DOCUMENTS = 1_000
 
 
@@ -30,40 +30,48 @@ def url(request: pytest.FixtureRequest) -> Generator[str]:
                 yield server.url
         case "postgresql":
             with postgresql_server() as server:
-                create_tables(create_engine(server.url()))
+                _create_tables(server.url())
                 yield server.url()
         case _:
             with folder() as directory:
                 url = f"sqlite:///{directory}/nonces.db"
-                create_tables(create_engine(url))
+                _create_tables(url)
                 yield url
 
 
-def test_eight_processes_redeem_each_nonce_once(url: str) -> None:
-    """80,000 presentations, 10,000 redemptions."""
-    store = open_store(url)
-    nonces = [store.issue() for _ in range(NONCES)]
-    began = time.monotonic()
-    assert race_for_nonces(url, nonces, processes=8) == [1] * NONCES
-    print(f"\n{url.partition(':')[0]}: 80,000 presentations in {time.monotonic() - began:.0f} s")
+def _create_tables(url: str) -> None:
+    engine = create_engine(url)
+    create_tables(engine)
+    engine.dispose()
 
 
-def test_two_workers_with_a_copy_each_get_one_result(url: str) -> None:
-    """A thousand documents, each given to two processes at once."""
-    store = open_store(url)
-    docs = [FAKE.enclave_document(nonce=store.issue()) for _ in range(DOCUMENTS)]
-    assert race_with_documents(url, docs, FAKE.trust_anchor, processes=2) == [1] * DOCUMENTS
+@pytest.mark.parametrize("count", [FEW, pytest.param(NONCES, marks=pytest.mark.full)])
+def test_eight_processes_redeem_each_nonce_once(url: str, count: int) -> None:
+    """Each of 400 (in a full run 10,000) is presented eight times and redeemed once."""
+    with open_store(url) as store:
+        nonces = [store.issue() for _ in range(count)]
+    assert race_for_nonces(url, nonces, processes=8) == [1] * count
 
 
-def test_a_flood_of_invalid_documents_uses_up_none_of_a_thousand_nonces(url: str) -> None:
+@pytest.mark.parametrize("count", [FEW, pytest.param(DOCUMENTS, marks=pytest.mark.full)])
+def test_two_workers_with_a_copy_each_get_one_result(url: str, count: int) -> None:
+    """Each of 400 documents (in a full run 1,000) is given to two processes at once."""
+    with open_store(url) as store:
+        docs = [FAKE.enclave_document(nonce=store.issue()) for _ in range(count)]
+    assert race_with_documents(url, docs, FAKE.trust_anchor, processes=2) == [1] * count
+
+
+@pytest.mark.parametrize("count", [FEW, pytest.param(DOCUMENTS, marks=pytest.mark.full)])
+def test_a_flood_of_invalid_documents_uses_up_no_nonce(url: str, count: int) -> None:
     """Each with a live nonce in it; then the good documents are accepted."""
-    _flood(open_store(url))
+    with open_store(url) as store:
+        _accept_all(store, _flood_of_invalid(store, count))
 
 
 def test_a_flood_uses_up_no_nonce_in_memory_either() -> None:
     """Nor does a flood of issue(), which a full store refuses."""
     store = MemoryNonces(ttl=TTL, max_outstanding=DOCUMENTS)
-    docs = _flood_of_invalid(store)
+    docs = _flood_of_invalid(store, DOCUMENTS)
     for _ in range(10 * DOCUMENTS):
         with pytest.raises(NonceStoreUnavailableError):
             store.issue()
@@ -88,18 +96,13 @@ def test_eight_threads_redeem_each_nonce_once_in_memory() -> None:
 def _redeems(store: NonceStore, nonce: bytes) -> bool:
     try:
         store.redeem(nonce)
-    except StaleDocumentError as refused:
-        assert refused.reason is Reason.FRESHNESS_NONCE_USED
+    except StaleDocumentError:
         return False
     return True
 
 
-def _flood(store: NonceStore) -> None:
-    _accept_all(store, _flood_of_invalid(store))
-
-
-def _flood_of_invalid(store: NonceStore) -> list[bytes]:
-    docs = [FAKE.enclave_document(nonce=store.issue()) for _ in range(DOCUMENTS)]
+def _flood_of_invalid(store: NonceStore, count: int) -> list[bytes]:
+    docs = [FAKE.enclave_document(nonce=store.issue()) for _ in range(count)]
     for doc in docs:
         for bad in (doc[:-1] + bytes([doc[-1] ^ 1]), doc[:-1], doc[:200] + doc[201:]):
             with pytest.raises(VerificationError):
