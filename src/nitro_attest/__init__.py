@@ -1,8 +1,8 @@
 """Verify AWS Nitro attestation documents.
 
-`verify(doc, policy)` returns an `AttestationResult` or raises. It opens no socket, and reads no file
-and no environment. A check can be skipped only by writing `NotChecked("why")`, and the result lists
-every check that was skipped.
+`verify(doc, policy)` returns an `AttestationResult` or raises. It opens no socket, and reads no
+file and no environment. A check can be skipped only by writing `NotChecked("why")`, and the result
+lists every check that was skipped.
 
 >>> from datetime import UTC, datetime
 >>> from nitro_attest import AnyEnclave, FreshNonce, NotChecked, Policy, Present, verify

@@ -63,7 +63,7 @@ def open_ciphertext(
     """Return the plaintext; `secrets` are the key's materials, the oldest first.
 
     Raises:
-        KmsError: InvalidCiphertextException, if a bit of it or of the context is another one.
+        KmsError: InvalidCiphertextException, if any bit of it or of the context differs.
 
     """
     if ciphertext.material >= len(secrets):

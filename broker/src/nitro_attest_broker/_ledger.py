@@ -240,7 +240,7 @@ class Ledger:
             if found.sequence > self._head.sequence:
                 self._catch_up(connection, found)
             if not hmac.compare_digest(found.mac, self._head.mac):
-                raise TamperedError("the audit log of the database is another one")
+                raise TamperedError("the database holds another audit log")
             expected = self._chain.authenticate(self._head, self._versions.digest())
             if not hmac.compare_digest(expected, bytes(row.authentication)):
                 raise TamperedError("the head in the database was changed")

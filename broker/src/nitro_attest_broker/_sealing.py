@@ -39,7 +39,7 @@ def unseal(key: bytes, sealed: bytes, *, purpose: bytes, associated_data: bytes)
 
     Raises:
         NotAuthenticError: `sealed` is too short, or key, purpose, associated data or a bit of
-            `sealed` is another one.
+            `sealed` has changed.
 
     """
     if len(sealed) < SALT_BYTES + TAG_BYTES:

@@ -78,9 +78,9 @@ def decode_map(data: bytes, subject: str) -> list[tuple[object, object]]:
     fields, and two levels of containers.
 
     Raises:
-        MalformedDocumentError: `cbor.malformed`, `cbor.tag`, `cbor.duplicate_key` (in a map inside),
-            `cbor.too_deep`; `document.field_type` if it is no map, `document.field_unknown` if it
-            has more than 64 fields. `subject` names the item.
+        MalformedDocumentError: `cbor.malformed`, `cbor.tag`, `cbor.duplicate_key` (in a map
+            inside), `cbor.too_deep`; `document.field_type` if it is no map,
+            `document.field_unknown` if it has more than 64 fields. `subject` names the item.
 
     """
     head = read_head(data, 0)
@@ -127,7 +127,7 @@ def _rejection(
 @final
 @dataclass(slots=True)
 class _Open:
-    """A container or an indefinite string that has begun; `missing` items end it (None: a break)."""
+    """An open container or indefinite string; `missing` items end it, or a break if None."""
 
     major: int
     missing: int | None

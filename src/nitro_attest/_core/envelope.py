@@ -1,4 +1,4 @@
-"""Read the COSE_Sign1 envelope (RFC 9052 section 4.2) in the one encoding AWS uses; check its signature.
+"""Read the COSE_Sign1 envelope (RFC 9052 section 4.2) as AWS encodes it; check its signature.
 
 All of an envelope is fixed but the payload and the signature, so it is compared with its one
 encoding and never decoded: no header, algorithm or length is chosen by the document. Only a

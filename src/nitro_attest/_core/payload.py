@@ -1,7 +1,8 @@
-"""Read the payload of an attestation document by AWS's field table (attestation process, 3.1, 3.2.2).
+"""Read the payload of an attestation document by AWS's field table.
 
-Exact types and sizes, no guess for what is missing. The result is unverified: until `verify` has
-run, everything in it was written by whoever sent the document.
+The table is in AWS's attestation process, 3.1 and 3.2.2. Exact types and sizes, no guess for what
+is missing. The result is unverified: until `verify` has run, everything in it was written by
+whoever sent the document.
 """
 
 import re
@@ -121,7 +122,10 @@ def _read_module_id(fields: dict[str, object], kind: DocumentKind) -> tuple[str,
     module_id = _typed(fields["module_id"], str, "module_id")
     found = _MODULE_ID.fullmatch(module_id) if len(module_id) <= MAX_MODULE_ID else None
     if found is None:
-        expected = f"up to {MAX_MODULE_ID} printable ASCII characters that end in -enc or -tpm and 16 hex digits"
+        expected = (
+            f"up to {MAX_MODULE_ID} printable ASCII characters "
+            "that end in -enc or -tpm and 16 hex digits"
+        )
         raise rejected(Reason.DOCUMENT_MODULE_ID, "module_id", expected)
     if _KIND_OF_SUFFIX[found[2]] is not kind:
         raise rejected(Reason.DOCUMENT_KIND, "module_id", kind, _KIND_OF_SUFFIX[found[2]])

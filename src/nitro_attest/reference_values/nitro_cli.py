@@ -26,7 +26,7 @@ def read_pcrs(build: bytes | str, *, source: str = "build") -> dict[int, Sha384]
     return _read_pcrs(build, source, _MEASURED)
 
 
-def enclave_measurements(
+def enclave_measurements(  # noqa: PLR0913 - the six PCRs that a set decides on
     build: bytes | str,
     *,
     label: str,

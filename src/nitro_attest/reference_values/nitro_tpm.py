@@ -26,7 +26,7 @@ def read_pcrs(build: bytes | str, *, source: str = "build") -> dict[int, Sha384]
     return _read_pcrs(build, source, _MEASURED)
 
 
-def nitro_tpm_measurements(
+def nitro_tpm_measurements(  # noqa: PLR0913 - the three PCRs that a set decides on
     build: bytes | str,
     *,
     label: str,

@@ -112,7 +112,7 @@ class FakeNitro:
         self._leaf_starts: dict[str, list[datetime]] = {}
         self._starting = Lock()
 
-    def enclave_document(
+    def enclave_document(  # noqa: PLR0913 - each is a part of the document
         self,
         *,
         public_key: bytes | None = None,
@@ -129,7 +129,7 @@ class FakeNitro:
         fields = {"pcrs": values, "public_key": public_key, "user_data": user_data, "nonce": nonce}
         return self._issue(fields, module_id, now, payload_map, tag)
 
-    def nitro_tpm_document(
+    def nitro_tpm_document(  # noqa: PLR0913 - each is a part of the document
         self,
         *,
         public_key: bytes | None = None,

@@ -115,7 +115,10 @@ def _left_out(statement: Statement, of_documents: list[Condition]) -> str | None
     if statement.effect is Effect.DENY:
         return "denies without looking at a document: not carried over."
     if not of_documents:
-        return "allows without looking at a document: not carried over. KMS grants it to anyone it names."
+        return (
+            "allows without looking at a document: not carried over. "
+            "KMS grants it to anyone it names."
+        )
     if statement.principals is not None and statement.resources is None:
         return "has no Resource, so it has no effect: not carried over."
     if not _operations(statement):
