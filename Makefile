@@ -46,6 +46,7 @@ lint: $(VENV)/all ## all rules of ruff
 types: $(VENV)/all ## mypy strict and pyright strict, the documentation's examples included
 	$(BIN)/mypy
 	$(BIN)/pyright
+	cd broker && ../$(BIN)/mypy && ../$(BIN)/pyright
 	$(BIN)/python tests/typing/check_examples.py
 
 contracts: $(VENV)/all ## which module may import which (import-linter)
