@@ -1,4 +1,4 @@
-"""Run every Python example of the README, of the documentation and of the docstrings as it stands there."""
+"""Run every Python example of the README, the documentation and the docstrings as it is."""
 
 from sybil import Sybil
 from sybil.document import PythonDocStringDocument

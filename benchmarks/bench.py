@@ -58,7 +58,10 @@ Row = tuple[str, ...]
 
 
 def make_floors() -> dict[SignatureBackend, Callable[[], object]]:
-    """Make the bare check of the captured document's signature by each implementation, its key loaded before."""
+    """Make each implementation's bare check of the captured document's signature.
+
+    The key is loaded before.
+    """
     protected, _, payload, raw = documents.ENVELOPE
     message = cbor2.dumps(["Signature1", protected, b"", payload])
     signature = encode_dss_signature(
@@ -176,7 +179,7 @@ def burst(backend: SignatureBackend, floor: str) -> float:
 
 
 def scaling(pool: Executor, backend: SignatureBackend, floor: str) -> float:
-    """Return how many times as much two workers do in a second as one does, the median of several bursts."""
+    """Return two workers' work in a second as a multiple of one's, the median of some bursts."""
     run = partial(burst, backend, floor)
     list(pool.map(_call, [run] * 4))
     gains: list[float] = []
@@ -208,7 +211,10 @@ def measure_throughput() -> dict[str, float]:
 
 
 def measure_memory() -> dict[str, float]:
-    """Verify distinct documents of 1,200 enclaves on 300 hosts; return megabytes after the first 10,000 and after all."""
+    """Verify distinct documents of 1,200 enclaves on 300 hosts.
+
+    Return the megabytes after the first 10,000 and after all.
+    """
     use_signature_backend(AWS_LC)
     hosts = [
         NOW.replace(hour=hour, day=day, minute=0) for day in range(4, 17) for hour in range(24)
@@ -243,9 +249,12 @@ def measure_import() -> dict[str, float]:
     }
     for _ in range(IMPORTS):
         for modules, found in times.items():
-            code = f"import time; started = time.perf_counter(); import {modules}; print(time.perf_counter() - started)"
+            code = (
+                f"import time; started = time.perf_counter(); import {modules}; "
+                "print(time.perf_counter() - started)"
+            )
             command = [sys.executable, "-c", code]
-            done = subprocess.run(command, capture_output=True, check=True, env=environment)
+            done = subprocess.run(command, capture_output=True, check=True, env=environment)  # noqa: S603 - our own code
             found.append(float(done.stdout))
     return {modules: statistics.median(found[1:]) for modules, found in times.items()}
 

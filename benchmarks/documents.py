@@ -39,7 +39,7 @@ def forget() -> None:
     cache = ChainCache()
     for policy in (POLICY, FAKE_POLICY):
         cache.under(policy.trust_anchor.certificate)
-    vars(verification)["DEFAULT_CACHE"] = cache
+    verification.__dict__["DEFAULT_CACHE"] = cache
 
 
 def refuse(doc: bytes) -> Callable[[], str]:
@@ -56,7 +56,7 @@ def refuse(doc: bytes) -> Callable[[], str]:
 
 
 def chain_of(module: str, now: datetime = NOW) -> FakeChain:
-    """Issue the chain of one enclave; those of one hour share their zone, and with it their host."""
+    """Issue the chain of one enclave; those of one hour share their zone and so their host."""
     return FAKE.chain(module, now)
 
 

@@ -1,8 +1,8 @@
-"""Time one verifier on one captured document, in that verifier's own environment; peers.py starts it.
+"""Time one verifier on one captured document, in that verifier's own environment.
 
-The arguments are the verifier's name, a folder and a number of calls. It prints one line of JSON
-with the time of each call, and none for a verifier that rejects the document, or that accepts it
-with its signature changed.
+peers.py starts it. The arguments are the verifier's name, a folder and a number of calls. It prints
+one line of JSON with the time of each call, and none for a verifier that rejects the document, or
+that accepts it with its signature changed.
 """
 
 import base64
@@ -16,7 +16,7 @@ from typing import Any
 
 FOLDER = Path(sys.argv[2])
 ABOUT: dict[str, Any] = json.loads((FOLDER / "about.json").read_text(encoding="utf-8"))
-NOW = datetime.fromtimestamp(ABOUT["now"], timezone.utc)
+NOW = datetime.fromtimestamp(ABOUT["now"], timezone.utc)  # noqa: UP017 - a peer may need an old Python
 PCRS: dict[str, str] = ABOUT["pcrs"]
 Call = Callable[[bytes], object]
 
@@ -52,7 +52,10 @@ def attested_relay() -> Call:
 
 
 def evervault_attestation_bindings() -> Call:
-    """Hand over a stranger's certificate: that its key is not the document's is said when chain and signature are good."""
+    """Pass a stranger's certificate.
+
+    Its key is not the document's, which is said when chain and signature are good.
+    """
     import evervault_attestation_bindings as bindings
 
     certificate = (FOLDER / "tls.der").read_bytes()
@@ -112,7 +115,7 @@ def refuses(call: Call, doc: bytes) -> bool:
     """Say whether a document is refused, by whatever exception the verifier has for it."""
     try:
         call(doc)
-    except Exception:
+    except Exception:  # noqa: BLE001 - each peer has its own
         return True
     return False
 

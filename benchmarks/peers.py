@@ -1,8 +1,8 @@
-"""Compare with other verifiers on one captured document, each in its own environment (`make bench-peers`).
+"""Compare with other verifiers on one captured document (`make bench-peers`).
 
-It prints a table and writes a JSON file. Environments are made in .venv-peers from the
-package registry. All run under libfaketime, because some can't be told the time; it leaves the
-clock of the measurement alone. The verifiers take turns.
+Each runs in its own environment. It prints a table and writes a JSON file. Environments are made in
+.venv-peers from the package registry. All run under libfaketime, because some can't be told the
+time; it leaves the clock of the measurement alone. The verifiers take turns.
 """
 
 import json
@@ -88,7 +88,7 @@ def install(peer: Peer) -> str | None:
             "install",
             peer.requirement,
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed requirements
         if done.returncode:
             return done.stderr.strip().splitlines()[-1]
         (folder / "installed").touch()
@@ -96,7 +96,10 @@ def install(peer: Peer) -> str | None:
 
 
 def take_turn(python: str, name: str) -> list[float] | str:
-    """Time `CALLS` calls of a verifier in a new process at the document's own time; return why if it can't be done."""
+    """Time `CALLS` calls of a verifier in a new process at the document's own time.
+
+    Return the reason if it can't be done.
+    """
     faked = [
         "faketime",
         "-f",
@@ -108,7 +111,7 @@ def take_turn(python: str, name: str) -> list[float] | str:
         str(CALLS),
     ]
     environment = os.environ | {"TZ": "UTC", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-    done = subprocess.run(faked, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(faked, capture_output=True, text=True, check=False, env=environment)  # noqa: S603 - fixed commands
     if done.returncode:
         return done.stderr.strip().splitlines()[-1]
     times: list[float] = json.loads(done.stdout.splitlines()[-1])
@@ -141,7 +144,7 @@ def main() -> None:
 
 
 def report(turns: dict[str, list[float]], samples: dict[str, int], failed: dict[str, str]) -> None:
-    """Print and write the medians, and each verifier's ratio to our cold and warm ones, turn by turn."""
+    """Print and write the medians, and each one's ratio to our cold and warm ones by turn."""
     about = versions("nitro-attest", "cryptography", "cbor2", "awscrt")
     print("\n".join(f"{name}: {value}" for name, value in about.items()), "\n")
     checks = dict.fromkeys(OURS, "all of verify, under a policy that pins PCR0, 1, 2, 3 and 8")

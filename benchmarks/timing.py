@@ -1,8 +1,9 @@
 """Time calls side by side.
 
-Subjects take turns in rounds, so that other work of the machine affects all of them; a ratio is the median of the rounds' own ratios. What is measured
-is the processor time of the calling thread, which is the time on the clock when nothing else runs.
-What prepares a call is not timed, and no mean is taken.
+Subjects take turns in rounds, so that other work of the machine affects all of them; a ratio is the
+median of the rounds' own ratios. What is measured is the processor time of the calling thread,
+which is the time on the clock when nothing else runs. What prepares a call is not timed, and no
+mean is taken.
 """
 
 import importlib.metadata
@@ -42,7 +43,7 @@ class Timed:
         return statistics.median(sample for samples in self.rounds for sample in samples)
 
     def ratio(self, *floors: "Timed") -> float:
-        """Return the median, over the rounds, of this subject's median to the sum of the floors' medians."""
+        """Return the rounds' median of this median divided by the sum of the floors' medians."""
         ratios: list[float] = [
             statistics.median(own) / sum(map(statistics.median, theirs))
             for own, *theirs in zip(self.rounds, *(floor.rounds for floor in floors), strict=True)
@@ -71,7 +72,7 @@ def _time(subject: Subject) -> float:
 
 def versions(*packages: str) -> dict[str, str]:
     """Return the versions of what is measured and of what it is measured on."""
-    from cryptography.hazmat.backends.openssl.backend import backend
+    from cryptography.hazmat.backends.openssl.backend import backend  # noqa: PLC0415 - peers' environments have no such thing
 
     found = {"python": platform.python_version(), "openssl": backend.openssl_version_text()}
     found |= {package: importlib.metadata.version(package) for package in packages}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from time import thread_time_ns
-from typing import Final
+from typing import Any, Final
 
 import cbor2
 
@@ -34,7 +34,11 @@ KEPT: Final = 40
 REPEATS: Final = 9
 MAX_PAYLOAD: Final = 16_384
 MAX_DOCUMENT: Final = 20_480
-FIELDS: Final = {name: value for name, value in cbor2.loads(ENVELOPE[2]).items()}
+MAX_BESIDE_CERTIFICATES: Final = 8_000  # the bulk that leaves room for the chain
+OFTEN: Final = 0.5  # of the payloads
+NO_ENVELOPE: Final = 0.1  # below it the input is no envelope,
+CERTIFICATES: Final = 0.4  # and below this one its certificates are what is changed
+FIELDS: Final[dict[str, Any]] = cbor2.loads(ENVELOPE[2])
 MANY: Final = 2**61 - 1  # Python's hash of an integer is its remainder by this
 
 
@@ -72,7 +76,7 @@ def _small(random: Random) -> tuple[str, Callable[[int], bytes]]:
         "texts that are none": "61ff",
     }
     numbered: dict[str, Callable[[int], bytes]] = {
-        "numbers": lambda n: cbor2.dumps(n),
+        "numbers": cbor2.dumps,
         "negative numbers": lambda n: cbor2.dumps(-1 - n),
         "numbers of one hash": lambda n: b"\x1b" + (n % 8 * MANY).to_bytes(8, "big"),
         "numbers with one low half": lambda n: b"\x1b" + (n << 40).to_bytes(8, "big"),
@@ -93,7 +97,7 @@ def _small(random: Random) -> tuple[str, Callable[[int], bytes]]:
 def _bulk(random: Random, size: int) -> tuple[str, bytes]:
     """Repeat one item, or two in turn, up to `size` bytes."""
     first, make = _small(random)
-    second, make_second = _small(random) if random.random() < 0.5 else (first, make)
+    second, make_second = _small(random) if random.random() < OFTEN else (first, make)
     out = bytearray()
     number = random.choice((0, 0, 300, 70_000))
     while True:
@@ -129,7 +133,9 @@ def _payload(random: Random) -> tuple[str, bytes]:
     encoded = b"".join(
         cbor2.dumps(key) + (data if key == name else cbor2.dumps(value))
         for key, value in FIELDS.items()
-        if key == name or len(data) < 8_000 or key not in ("cabundle", "certificate")
+        if key == name
+        or len(data) < MAX_BESIDE_CERTIFICATES
+        or key not in ("cabundle", "certificate")
     )
     return f"{words} in {inside} as {name}", b"\xbf" + encoded + b"\xff"
 
@@ -139,7 +145,7 @@ def _certificates(random: Random) -> tuple[str, bytes]:
     root, *others = FIELDS["cabundle"]
     count = random.randrange(1, 8)
     bundle = [root, *(random.choice(others) for _ in range(count))]
-    if random.random() < 0.5:
+    if random.random() < OFTEN:
         bundle = [root, *others, *(random.choice(others) for _ in range(count - 3))]
     leaf = FIELDS["certificate"]
     for _ in range(random.choice((0, 1, 1, 3))):
@@ -156,15 +162,16 @@ def _certificates(random: Random) -> tuple[str, bytes]:
 
 def _make(random: Random) -> Shape:
     kind = random.random()
-    if kind < 0.1:
+    if kind < NO_ENVELOPE:
         words, bulk = _bulk(
             random, random.choice((MAX_DOCUMENT - 20, random.randrange(MAX_DOCUMENT)))
         )
         inside, data = _container(random, bulk)
         front = random.choice((b"", b"\xd2", b"\x84\x44\xa1\x01\x38\x22", b"\x84", b"\xd2\x84"))
         return Shape(f"no envelope: {words} in {inside}", front + data)
-    words, payload = _certificates(random) if kind < 0.4 else _payload(random)
-    doc = cbor2.dumps([ENVELOPE[0], {}, payload[:MAX_PAYLOAD], ENVELOPE[3]])
+    words, payload = _certificates(random) if kind < CERTIFICATES else _payload(random)
+    unprotected: dict[int, object] = {}
+    doc = cbor2.dumps([ENVELOPE[0], unprotected, payload[:MAX_PAYLOAD], ENVELOPE[3]])
     return Shape(f"payload of {min(len(payload), MAX_PAYLOAD)} bytes: {words}", doc)
 
 

@@ -4,7 +4,7 @@ from importlib.metadata import version as installed_version
 
 project = "nitro-attest"
 author = "the nitro-attest authors"
-copyright = author
+copyright = author  # noqa: A001 - the name Sphinx reads
 version = release = installed_version("nitro-attest")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]

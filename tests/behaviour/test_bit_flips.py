@@ -1,4 +1,4 @@
-"""Every truncation and every single-bit flip of a genuine document is refused, with a typed error and nothing else."""
+"""Every truncation and every single-bit flip of a captured document is rejected, typed."""
 
 from collections.abc import Iterator
 

@@ -63,7 +63,10 @@ def test_the_vectors_are_the_ones_of_the_index() -> None:
 
 @every
 def test_accepted_at_its_own_time(captured: Genuine) -> None:
-    """A policy that pins every measured PCR accepts the document at its own time, and the claims are the payload's."""
+    """A policy that pins every measured PCR accepts the document at its own time.
+
+    The claims are the payload's.
+    """
     result = verify(captured.doc, policy_for(captured.measurements), now=captured.time)
     assert result.matched == captured.measurements
     assert dict(result.claims.pcrs) == captured.payload.get(
@@ -111,7 +114,7 @@ def _from(captured: Genuine) -> datetime:
 @every
 @pytest.mark.parametrize("skew", [timedelta(seconds=30), timedelta(minutes=5)])
 def test_a_slow_clock_is_covered_by_the_skew(captured: Genuine, skew: timedelta) -> None:
-    """Accepted up to `max_clock_skew` early, by timestamp and certificates alike; a second more is not."""
+    """A document up to `max_clock_skew` early, by timestamp and certificates, is accepted."""
     rule = replace(ARCHIVED, max_clock_skew=skew)
     policy = replace(policy_for(captured.measurements), freshness=rule)
     earliest = _from(captured) - skew
@@ -223,7 +226,7 @@ def test_a_debug_enclave_is_accepted_only_by_its_own_set() -> None:
 
 
 def test_a_debug_policy_does_not_accept_production() -> None:
-    """DebugEnclave requires debug mode: a policy left over from development does not fit production."""
+    """DebugEnclave requires debug mode: a policy of development does not fit production."""
     with pytest.raises(PolicyMismatchError) as rejection:
         verify(PRODUCTION.doc, policy_for(DebugEnclave("on my desk")), now=PRODUCTION.time)
     assert rejection.value.reason is Reason.POLICY_PCR_MISMATCH
@@ -231,7 +234,7 @@ def test_a_debug_policy_does_not_accept_production() -> None:
 
 @every
 def test_one_wrong_pcr_is_rejected(captured: Genuine) -> None:
-    """A pin that differs in one bit is a mismatch and names the PCR, for each PCR that is pinned."""
+    """A pin that differs in one bit is a mismatch and names the PCR."""
     if isinstance(captured.measurements, AnyEnclave | AnyNitroTpm | DebugEnclave):
         return
     for position, (index, value) in enumerate(captured.measurements.other_pcrs):

@@ -139,7 +139,7 @@ def test_mutated_der(place: int, data: st.DataObject) -> None:
     st.data(),
 )
 def test_mutated_der_that_is_signed(place: int, part: str, data: st.DataObject) -> None:
-    """Bytes of one part of a certificate changed before it was signed, so that the rules behind the syntax are reached."""
+    """Change one part of a certificate before it is signed, so that more than syntax is met."""
 
     def edit(spec: forge.Spec) -> forge.Spec:
         mutant = bytearray(getattr(spec, part)) or bytearray(b"\0")
@@ -194,7 +194,7 @@ def test_documents_made_to_be_slow(doc: bytes) -> None:
 
 
 def test_a_bundle_of_look_alikes_costs_no_search() -> None:
-    """Eight authorities with one name and key: refused by the rules, not found out by checking signatures."""
+    """Eight CA certificates with one name and key are rejected by rules, not by signatures."""
     specs = forge.specs()
     same = forge.swap(
         subject=specs[1].subject, issuer=specs[1].subject, public_key=specs[1].public_key
@@ -203,7 +203,10 @@ def test_a_bundle_of_look_alikes_costs_no_search() -> None:
 
 
 def test_warnings_turned_into_errors_stay_inside() -> None:
-    """The whole suite runs with warnings as errors: a serial of zero makes cryptography warn, and must not get that far."""
+    """A serial of zero makes cryptography warn, and must not get that far.
+
+    The whole suite runs with warnings as errors.
+    """
     for serial in (forge.integer(0), forge.integer(-5)):
         certificates = forge.chain({2: forge.swap(serial=serial)})
         with pytest.raises(VerificationError):

@@ -40,7 +40,7 @@ def no_choice_made(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(params=SignatureBackend)
-def backend(request: pytest.FixtureRequest, no_choice_made: None) -> SignatureBackend:
+def backend(request: pytest.FixtureRequest, no_choice_made: None) -> SignatureBackend:  # noqa: ARG001 - it goes first
     """Run a test with each implementation that is installed."""
     chosen: SignatureBackend = request.param
     if chosen is SignatureBackend.AWS_LC:
@@ -105,7 +105,7 @@ def test_only_a_named_backend_can_be_chosen(wrong: Any) -> None:
 def test_importing_the_package_imports_no_backend() -> None:
     """Neither the extra nor what cryptography loads late is paid for before the first signature."""
     code = "import sys, nitro_attest; print(any(m.startswith('awscrt') for m in sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - this program
     assert done.stdout.strip() == "False"
 
 

@@ -1,4 +1,7 @@
-"""Hold the verifier to the vectors: every verdict exact, every reason and every row of the attack catalogue covered."""
+"""Check the verifier against the vectors: every verdict is exact.
+
+Every reason and every row of the attack catalogue is covered.
+"""
 
 import hashlib
 import json
@@ -52,8 +55,8 @@ REAL: Final = cast(
     "list[Json]", json.loads((VECTORS / "real" / "index.json").read_text(encoding="utf-8"))
 )
 REAL_KEYS: Final = (
-    "file sha256 bytes kind module_id timestamp_ms timestamp payload_map pcr_indexes pcr0_hex debug public_key_bytes "
-    "user_data_bytes nonce_bytes expect source"
+    "file sha256 bytes kind module_id timestamp_ms timestamp payload_map pcr_indexes pcr0_hex "
+    "debug public_key_bytes user_data_bytes nonce_bytes expect source"
 )
 
 # Reasons that `verify` never gives: nonce stores do.
@@ -155,7 +158,7 @@ def test_there_are_enough_vectors() -> None:
 
 
 def test_both_kinds_and_both_encodings_of_the_payload_must_pass() -> None:
-    """Enclaves and NitroTPM, the map of definite length and that of indefinite length, are each accepted somewhere."""
+    """Enclaves and NitroTPM, maps of definite and of indefinite length: each is accepted."""
     good = [vector.doc for vector in map(read_vector, paths()) if vector.expect == ACCEPT]
     found = {(read_unverified(doc).kind, b"\xbfimodule_id" in doc) for doc in good}
     assert found == {(kind, indefinite) for kind in DocumentKind for indefinite in (False, True)}
@@ -167,7 +170,7 @@ def test_every_reason_has_a_vector_and_every_vector_a_reason() -> None:
 
 
 def test_every_attack_that_a_document_can_express_has_a_vector() -> None:
-    """Each row of the catalogue is named by a vector, or listed here with the reason why it cannot be."""
+    """Each row of the catalogue is named by a vector, or listed here with a reason."""
     catalogue = (VECTORS / "attacks.md").read_text(encoding="utf-8")
     rows = set(re.findall(r"^\| ([0-9]+b?) \|", catalogue, re.MULTILINE))
     named = {

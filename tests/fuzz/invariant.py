@@ -1,4 +1,4 @@
-"""Hold what all fuzz targets have in common: how a broken invariant is said, and what every refusal must look like."""
+"""What all fuzz targets share: the broken invariant's error, and the form of a rejection."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ _MAX_TEXT: Final = 600
 
 
 class InvariantError(Exception):
-    """Say that the library did what its promise rules out. The fuzzer keeps the input as a crash."""
+    """The library did what its promise rules out; the fuzzer keeps the input as a crash."""
 
 
 def require(condition: object, broken: str) -> None:
@@ -18,7 +18,7 @@ def require(condition: object, broken: str) -> None:
 
 
 def check_refusal(refusal: VerificationError) -> None:
-    """Hold a refusal to its promises: one reason of the closed set, short printable values, one family."""
+    """Check a rejection: one reason of the closed set, short printable values, one family."""
     require(refusal.failures, "a refusal without a failure")
     for failure in refusal.failures:
         for text in (failure.subject, failure.expected, failure.actual):

@@ -1,6 +1,7 @@
-"""Fuzz one target: `python one.py TARGET CORPUS [flags of libFuzzer]`. `run.py` calls this; atheris stays in this file.
+"""Fuzz one target: `python one.py TARGET CORPUS [flags of libFuzzer]`.
 
-The package under test is instrumented, so nothing may import it before.
+`run.py` calls this, and only this file needs atheris. The package under test is instrumented, so
+nothing may import it before.
 """
 
 import importlib
@@ -23,7 +24,7 @@ def main() -> None:
         target: Any = importlib.import_module(f"fuzz.target_{name}")
 
     def mutator(data: bytes, max_size: int, seed: int) -> bytes:
-        chance = Random(seed)
+        chance = Random(seed)  # noqa: S311 - reproducible on purpose
         if chance.random() < _HALF:
             return bytes(atheris.Mutate(data, max_size))
         return bytes(target.mutate(bytes(data), chance))[:max_size]

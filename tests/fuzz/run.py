@@ -1,8 +1,8 @@
-"""Fuzz all targets, one after the other: `python tests/fuzz/run.py --seconds 60`. Called by `make fuzz`.
+"""Fuzz all targets, one after the other: `python tests/fuzz/run.py --seconds 60`.
 
-Crashes stay in build/fuzz/crashes and make the command fail; the corpus stays in build/fuzz/corpus,
-so that a later run begins where this one ended. Executions and CPU seconds are added to
-build/fuzz/figures.json.
+`make fuzz` calls this. Crashes stay in build/fuzz/crashes and make the command fail; the corpus
+stays in build/fuzz/corpus, so that a later run begins where this one ended. Executions and CPU
+seconds are added to build/fuzz/figures.json.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def fuzz(name: str, seconds: int) -> None:
     log = BUILD / f"{name}.log"
     before = cpu_seconds()
     with log.open("w") as output:
-        code = subprocess.run(
+        code = subprocess.run(  # noqa: S603 - our own command
             command, stdout=output, stderr=subprocess.STDOUT, check=False
         ).returncode
     text = log.read_text(errors="replace")

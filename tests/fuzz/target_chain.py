@@ -1,6 +1,7 @@
-"""Invariant: a chain in which one certificate was changed and signed again by the right key is accepted or refused by a rule.
-`chain.signature` is said only if some signature is bad by the plain primitive; what is accepted has
-none that is bad, only authorities that are authorities, dates that hold `now`, and no critical
+"""Invariant: a chain with one certificate changed and signed again is decided by a rule.
+
+`chain.signature` is given only if some signature is bad by the plain primitive. An accepted chain
+has no bad signature, only CA certificates that may issue, dates that hold `now`, and no critical
 extension but the two that are understood.
 
 Input: one octet for the place in the chain, root first, then the part of the certificate that is
@@ -52,7 +53,7 @@ def seeds() -> list[bytes]:
         chains.signed_part(certificate) for certificate in chains.fake_chain_at_now().certificates
     ]
     good = [bytes([place]) + part for place, part in enumerate(parts)]
-    return [*good, *(mutate(good[seed % len(good)], Random(seed)) for seed in range(200))]
+    return [*good, *(mutate(good[seed % len(good)], Random(seed)) for seed in range(200))]  # noqa: S311 - reproducible on purpose
 
 
 def mutate(data: bytes, chance: Random) -> bytes:

@@ -1,7 +1,8 @@
-"""Invariant: any bytes give an `UnverifiedDocument` or a `MalformedDocumentError`; the whole `verify` gives a result only for a
-payload that AWS's hardware signed, and otherwise a `VerificationError` that shows nothing but short
-printable text. What is taken for an envelope is, read by plain cbor2, the four items that AWS
-writes, byte for byte.
+"""Invariant: any bytes give an `UnverifiedDocument` or a `MalformedDocumentError`.
+
+The whole `verify` gives a result only for a payload that AWS's hardware signed, and otherwise a
+`VerificationError` that shows nothing but short printable text. What is taken for an envelope is,
+read by plain cbor2, the four items that AWS writes, byte for byte.
 
 Input: a document.
 """

@@ -1,5 +1,7 @@
-"""Invariant: a payload signed with a good leaf is accepted only if, read by plain cbor2, it says what the policy demands; its
-signature is never blamed. Everything else is refused with a `VerificationError`.
+"""Invariant: a well-signed payload is accepted only if it says what the policy demands.
+
+What it says is read by plain cbor2. The signature is never blamed, and everything else is rejected
+with a `VerificationError`.
 
 Input: a payload; it is signed under the fake root. The policy pins a build, a nonce, a public key
     and no user data.
@@ -62,7 +64,7 @@ def _policy(measurements: Measurements) -> Policy:
 
 
 def seeds() -> list[bytes]:
-    """Begin with good payloads of both kinds and encodings, and with the payloads of all vectors."""
+    """Begin with good payloads of both kinds and encodings, and those of all vectors."""
     fake = chains.fake_nitro()
     good = [
         issue(nonce=_NONCE, public_key=_KEY, payload_map=encoding)
@@ -75,7 +77,7 @@ def seeds() -> list[bytes]:
 def _payload(doc: bytes) -> bytes | None:
     try:
         found = cbor2.loads(doc)[2]
-    except Exception:
+    except Exception:  # noqa: BLE001 - a vector whose envelope is the fault has no payload
         return None
     return found if isinstance(found, bytes) else None
 

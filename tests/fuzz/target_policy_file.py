@@ -1,5 +1,6 @@
-"""Invariant: any bytes give a `Policy` or a `PolicyError`, whether they are read as TOML or as JSON; a policy that was read is
-written and read again as an equal one.
+"""Invariant: any bytes, as TOML or as JSON, give a `Policy` or a `PolicyError`.
+
+A policy that was read is written and read again as an equal one.
 
 Input: the text of a policy file, in UTF-8 or not.
 """

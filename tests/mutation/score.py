@@ -1,8 +1,9 @@
-"""Score a run of mutmut, and hold its survivors to survivors.toml: `python tests/mutation/score.py`, called by `make mutation`.
+"""Score a run of mutmut, and compare its survivors with survivors.toml.
 
-A mutant is named by its function and by the lines it takes away and puts in their place, which stay
-the same when numbers of mutants change. Fails on a survivor that is not listed, on an entry that is
-killed by now, and on a score under the limit.
+`make mutation` calls `python tests/mutation/score.py`. A mutant is named by its function and by the
+lines it takes away and puts in their place, which stay the same when numbers of mutants change.
+Fails on a survivor that is not listed, on an entry that is killed by now, and on a score under the
+limit.
 """
 
 import json
@@ -66,7 +67,8 @@ def main() -> int:
     killed = len(codes) - len(alive) - len(undecided)
     score = 100 * killed / max(len(codes), 1)
     print(
-        f"{killed} of {len(codes)} mutants killed: {score:.1f} %; {len(alive)} survive, {listed.total()} listed with a reason"
+        f"{killed} of {len(codes)} mutants killed: {score:.1f} %; "
+        f"{len(alive)} survive, {listed.total()} listed with a reason"
     )
     return 0 if survivors == listed and not undecided and score >= LEAST_PER_CENT else 1
 
@@ -82,7 +84,7 @@ def read_codes() -> dict[str, int | None]:
 def describe(name: str) -> Mutant:
     """Ask mutmut what a mutant changes."""
     command = [str(Path(sys.executable).parent / "mutmut"), "show", name]
-    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own command
     lines = [line for line in shown.splitlines() if not line.startswith(("---", "+++"))]
     removed, added = (
         "\n".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+"

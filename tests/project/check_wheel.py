@@ -1,6 +1,7 @@
-"""Check the built wheel as a user gets it: pure Python, typed, with its samples, and working in an environment of its own.
+"""Check the built wheel as a user gets it: pure Python, typed, with its samples, working.
 
-Usage: python tests/project/check_wheel.py DIST. Prints one line, or ends with an exit code that is not 0.
+It is installed into an environment of its own. Usage: python tests/project/check_wheel.py DIST.
+Prints one line, or ends with an exit code that is not 0.
 """
 
 import subprocess
@@ -43,8 +44,8 @@ def main(dist: Path) -> int:
             "--disable-pip-version-check",
             wheel,
         ]
-        subprocess.run(install, check=True)
-        subprocess.run(
+        subprocess.run(install, check=True)  # noqa: S603 - our own wheel
+        subprocess.run(  # noqa: S603 - our own wheel
             [python, "-m", "nitro_attest.demo"], check=True, stdout=subprocess.DEVNULL, cwd=folder
         )
     print(f"{wheel.name}: pure Python, typed, {len(names)} files, the demonstration runs from it")

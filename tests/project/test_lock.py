@@ -1,4 +1,4 @@
-"""The lock names everything that is installed from it, extras included, so that pip resolves nothing.
+"""The lock names all that is installed from it, extras included: pip resolves nothing.
 
 With `--require-hashes`, pip looks for the newest release of a requirement that the lock does not
 name in full; an extra that is missing there makes the installation fail on a fresh machine once a

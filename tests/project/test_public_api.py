@@ -1,4 +1,7 @@
-"""The public names, signatures and fields are the ones of tests/project/public_api.txt; a change there is a change for users."""
+"""The public names, signatures and fields are those of tests/project/public_api.txt.
+
+A change there is a change for users.
+"""
 
 import inspect
 import subprocess
@@ -56,7 +59,7 @@ def test_every_public_name_is_documented() -> None:
 
 
 def test_the_package_imports_only_what_it_needs() -> None:
-    """The core pulls in neither the fake Nitro nor the demonstration, nor any package of an extra."""
+    """The core imports neither the fake Nitro nor the demonstration, nor an extra's package."""
     unwanted = (
         "pytest",
         "typer",
@@ -67,7 +70,7 @@ def test_the_package_imports_only_what_it_needs() -> None:
         "nitro_attest.demo",
     )
     code = f"import sys, nitro_attest; print([name for name in {unwanted} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - this program
     assert done.stdout.strip() == "[]"
 
 

@@ -1,4 +1,7 @@
-"""Hold docs/spec to the code: the table is the data's, every reason has a rule, and what a rule names exists."""
+"""Check docs/spec against the code.
+
+The table is the data's, every reason has a rule, and what a rule names exists.
+"""
 
 import re
 import runpy
@@ -79,7 +82,7 @@ def _functions(path: Path) -> list[str]:
 
 
 def test_every_decision_of_a_rule_exists() -> None:
-    """Where a rule gives a decision of this project as its source, the record of that decision is there."""
+    """Where a rule's source is a decision of this project, its record is there."""
     numbers = {
         int(number) for rule in RULES for number in re.findall(r"ADR ([0-9]+)", rule["source"])
     }
@@ -99,7 +102,7 @@ def test_every_rule_a_page_names_exists() -> None:
     ("page", "module"), [("nitro_attest", nitro_attest), ("testing", nitro_attest.testing)]
 )
 def test_the_reference_names_the_whole_api(page: str, module: ModuleType) -> None:
-    """Every public name has its entry in the reference, and the reference no name that is not public."""
+    """Every public name has its entry in the reference, and nothing else has one."""
     reference = (DOCS / "reference" / f"{page}.md").read_text(encoding="utf-8")
     named = re.findall(
         r"^\.\. (?:auto(?:class|function|exception|data)|py:data):: (\w+)$", reference, re.MULTILINE

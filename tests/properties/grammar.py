@@ -1,6 +1,7 @@
-"""Draw documents and policies from good and faulty parts. A draw is mostly good, so that every rule is reached.
+"""Draw documents and policies from good and faulty parts.
 
-Times, keys and the fake are fixed; what is drawn is which part is which.
+A draw is mostly good, so that every rule is reached. Times, keys and the fake are fixed; what is
+drawn is which part is which.
 """
 
 from collections.abc import Mapping
@@ -137,7 +138,7 @@ _FAULTS: Final = st.one_of(
 
 @st.composite
 def drafts(draw: st.DrawFn) -> tuple[Draft, FakeChain]:
-    """Draw a document: good but for up to three faults. The chain returned is the one to sign with."""
+    """Draw a document, good but for up to three faults, and the chain to sign it with."""
     name = draw(st.sampled_from(tuple(_MODULE_ID)))
     faults = set(
         draw(
@@ -189,7 +190,7 @@ def drafts(draw: st.DrawFn) -> tuple[Draft, FakeChain]:
     ), chain
 
 
-def _pcrs(named: tuple[int, ...], faulty: bool) -> st.SearchStrategy[Any]:
+def _pcrs(named: tuple[int, ...], faulty: bool) -> st.SearchStrategy[Any]:  # noqa: FBT001 - private, and a fact about the draw
     values = st.sampled_from((*_VALUES[:1] * 5, *_VALUES))
     good = st.dictionaries(st.integers(0, 31), values, max_size=8).flatmap(
         lambda others: st.tuples(*(values for _ in named)).map(

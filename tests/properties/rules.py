@@ -1,8 +1,8 @@
-"""A small model of the rules, as a table: what a document must be, in the order in which the rules are asked.
+"""A small model of the rules, as a table: what a document must be, in the rules' order.
 
-A draft of a document (plain values, before they are encoded) and a policy come in; the reasons for
-which it must be refused go out, none if it must be accepted. Nothing of the library decides here:
-only its names for reasons and its policy data are used.
+From a draft of a document (plain values, before they are encoded) and a policy it gives the reasons
+for which the document must be rejected, none if it must be accepted. Nothing of the library decides
+here: only its names for reasons and its policy data are used.
 """
 
 import re
@@ -39,7 +39,7 @@ _SUFFIX_OF_MAP: Final = {"pcrs": "enc", "nitrotpm_pcrs": "tpm"}
 @final
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Hold a document before it is encoded: its fields, and what is wrong with its chain and its signature."""
+    """A document before it is encoded: its fields, and the faults of its chain and signature."""
 
     fields: dict[object, Any]
     chain_fault: Reason | None
@@ -282,7 +282,7 @@ def _policy(draft: Draft, call: Call) -> list[Reason]:
 
 
 def reasons_to_refuse(draft: Draft, call: Call) -> list[Reason]:
-    """Return the reasons that must be given, the one that counts first; an empty list is an acceptance."""
+    """Return the reasons that must be given, the one that counts first; none if accepted."""
     for rule in RULES:
         if (reason := rule(draft, call)) is not None:
             return [reason]

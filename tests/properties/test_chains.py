@@ -1,4 +1,7 @@
-"""Chains with one certificate changed and signed again by the right key: a rule must refuse them, never the signature."""
+"""Chains with one certificate changed and signed again by the right key.
+
+A rule must reject them, never the signature.
+"""
 
 from random import Random
 
@@ -18,7 +21,10 @@ IN_UTC = der.element(0x17, b"260103120000Z")
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(st.integers(0, 4), st.integers(1, 3), st.randoms(use_true_random=False))
 def test_a_good_signature_is_never_blamed(place: int, changes: int, chance: Random) -> None:
-    """`chain.signature` is said only of chains with a bad signature; what is accepted keeps the rules. See the fuzz target."""
+    """`chain.signature` is given only for a bad signature; what is accepted keeps the rules.
+
+    See the fuzz target.
+    """
     data = bytes([place]) + chains.signed_part(chains.fake_chain_at_now().certificates[place])
     for _ in range(changes):
         data = target_chain.mutate(data, chance)
@@ -95,14 +101,14 @@ def test_plain_names_change_nothing(place: int, oid: bytes, value: bytes) -> Non
 
 @pytest.mark.parametrize("place", range(1, 5))
 def test_a_tls_feature_without_a_name_changes_nothing(place: int) -> None:
-    """The library below answers such an extension with a KeyError of its own; it must never be asked."""
+    """To such an extension cryptography answers with a KeyError; it must not be asked."""
     feature = bytes.fromhex("301106082b0601050507011804053003020100")
 
     assert _accepted(_changed(place, lambda fields: _with_extension(fields, feature)))
 
 
 def test_a_common_name_of_more_than_64_characters_is_no_warning() -> None:
-    """The library below warns of one, which would be an exception in services that make warnings errors."""
+    """Of such a name cryptography warns, which is an exception where warnings are errors."""
     name = der.element(
         0x30,
         der.element(

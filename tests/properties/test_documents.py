@@ -1,4 +1,4 @@
-"""Documents drawn from good and faulty parts are accepted exactly when the model of the rules says so."""
+"""Documents of good and faulty parts are accepted exactly when the rules' model says so."""
 
 import json
 from collections import Counter
@@ -26,7 +26,10 @@ def verdict(doc: bytes, call: Call) -> AttestationResult | list[Reason]:
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(cases())
 def test_the_verdict_is_the_models(case: tuple[Draft, FakeChain, Call]) -> None:
-    """Accepted exactly when no rule is broken; else for the reason that comes first, and all reasons of that step."""
+    """A document is accepted exactly when no rule is broken.
+
+    Else the reason is the one that comes first, with all reasons of that step.
+    """
     draft, chain, call = case
     found = verdict(encoded(draft, chain), call)
     wanted = reasons_to_refuse(draft, call)
@@ -41,7 +44,10 @@ def test_the_verdict_is_the_models(case: tuple[Draft, FakeChain, Call]) -> None:
 def test_the_order_of_keys_never_matters(
     case: tuple[Draft, FakeChain, Call], chance: Random
 ) -> None:
-    """Neither the order nor the encoding of maps changes the verdict; only which of two faulty PCRs is met first does."""
+    """Neither the order nor the encoding of maps changes the verdict.
+
+    Only which of two faulty PCRs is met first depends on them.
+    """
     draft, chain, call = case
     plain, shuffled = (
         verdict(encoded(draft, chain), call),

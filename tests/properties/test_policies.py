@@ -137,7 +137,7 @@ STEPS: list[Callable[[Call], st.SearchStrategy[Call]]] = [
 def test_a_stricter_policy_accepts_nothing_more(
     case: tuple[Draft, FakeChain, Call], data: st.DataObject
 ) -> None:
-    """What the first policy refuses, every policy that demands more refuses too, over several steps."""
+    """What a policy rejects, every policy that demands more rejects too, over several steps."""
     draft, chain, call = case
     doc = encoded(draft, chain)
     accepted = accepts(doc, call)
@@ -149,7 +149,7 @@ def test_a_stricter_policy_accepts_nothing_more(
 
 
 def test_every_field_of_a_policy_has_a_stricter_step() -> None:
-    """A field added to `Policy` must be added here; another anchor is neither stricter nor less strict."""
+    """A new field of `Policy` must be added here; another anchor is no stricter or laxer."""
     assert {field.name for field in fields(Policy)} - {"trust_anchor"} == {
         "measurements",
         "freshness",

@@ -1,4 +1,4 @@
-"""Gather the cases that the peers are asked about: captured documents, test vectors, and generated ones.
+"""Gather the cases for the peers: captured documents, test vectors, and generated ones.
 
 Generated are documents of the fake in every form, and chains in which one certificate has another
 extension, time, serial number or version, signed again by the right key: each entry of the

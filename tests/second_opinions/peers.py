@@ -1,7 +1,8 @@
-"""Ask others for their verdict: pycose for the signature, pyhanko-certvalidator and the system's openssl for the chain.
+"""Ask others for their verdict on the signature and on the chain.
 
-Each function takes the parts of a document and returns a verdict. Documents are taken apart with plain cbor2, never
-with the library under test.
+pycose is asked for the signature, pyhanko-certvalidator and the system's openssl for the chain.
+Each function takes the parts of a document and returns a verdict. Documents are taken apart with
+plain cbor2, never with the library under test.
 """
 
 import asyncio
@@ -49,7 +50,7 @@ def take_apart(doc: bytes) -> Parts | None:
         sign1 = cbor2.loads(doc.removeprefix(b"\xd2"))
         fields = cbor2.loads(sign1[2])
         found = Parts(tuple(sign1), fields["certificate"], tuple(fields["cabundle"]))
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever the fault, there is nothing to ask a peer about
         return None
     return (
         found if all(type(der) is bytes for der in (found.certificate, *found.cabundle)) else None
@@ -61,12 +62,12 @@ def pycose_accepts(parts: Parts) -> bool:
     try:
         key = x509.load_der_x509_certificate(parts.certificate).public_key()
         numbers = cast("Any", key).public_numbers()
-        message = _Sign1Message.from_cose_obj(list(parts.sign1), True)
+        message = _Sign1Message.from_cose_obj(list(parts.sign1), True)  # noqa: FBT003 - pycose's own call
         message.key = _EC2Key(
             crv=_P384, x=numbers.x.to_bytes(48, "big"), y=numbers.y.to_bytes(48, "big")
         )
         return bool(message.verify_signature())
-    except Exception:
+    except Exception:  # noqa: BLE001 - pycose refuses in many ways
         return False
 
 
@@ -91,7 +92,7 @@ def pyhanko_accepts(
         others = [_Certificate.load(der) for der in cabundle if der != root]
         path = _ValidationPath(anchor, others, _Certificate.load(certificate))
         asyncio.run(_async_validate_path(context, path))
-    except Exception:
+    except Exception:  # noqa: BLE001 - it refuses in many ways
         return False
     return True
 
@@ -117,5 +118,5 @@ def openssl_accepts(
                 str(folder / "leaf"),
             ),
         )
-        done = subprocess.run(command, capture_output=True, check=False, timeout=_SECONDS)
+        done = subprocess.run(command, capture_output=True, check=False, timeout=_SECONDS)  # noqa: S603 - our own command
     return done.returncode == 0

@@ -1,8 +1,8 @@
 """No peer disagrees unnoticed: what we accept they accept, and where they accept more, we say why.
 
 pycose is asked about the envelope and the signature; the path validation of `cryptography`,
-pyhanko-certvalidator and `openssl verify` about the chain. Fields, freshness and policy are nobody's business but ours. Our own answer is
-asked of both signature backends, and is one.
+pyhanko-certvalidator and `openssl verify` about the chain. Fields, freshness and policy are
+nobody's business but ours. Our own answer is asked of both signature backends, and is one.
 """
 
 import json
@@ -123,7 +123,7 @@ def test_there_are_enough_cases(record_testsuite_property: Callable[[str, object
     record_testsuite_property("oracle cases", inquiry.asked)
     record_testsuite_property("oracle cases accepted", inquiry.accepted)
     record_testsuite_property("oracle divergences explained", len(listed()))
-    print(
+    print(  # noqa: T201 - shown with -s
         f"{inquiry.asked} cases, {inquiry.accepted} accepted, {len(listed())} divergences explained"
     )
 

@@ -1,4 +1,7 @@
-"""The genuine documents of tests/vectors/real, read without the library, and policies that pin what they measured."""
+"""The captured documents of tests/vectors/real, and policies that pin what they measured.
+
+They are read without the library.
+"""
 
 import json
 from dataclasses import dataclass
@@ -57,7 +60,7 @@ def policy_for(
     )
 
 
-def _measurements(kind: str, debug: bool, payload: dict[str, Any]) -> Measurements:
+def _measurements(kind: str, debug: bool, payload: dict[str, Any]) -> Measurements:  # noqa: FBT001 - an index entry's field
     if debug:
         return DebugEnclave("captured in debug mode")
     if kind == "nitrotpm":

@@ -1,7 +1,7 @@
-"""A forge for chains and documents with any one fault: every certificate is a record of raw DER parts that a test may replace.
+"""A forge for chains and documents with any one fault.
 
-All keys are made here from fixed numbers and named NEVER_TRUST; nothing made here verifies under a
-root of AWS.
+Every certificate is a record of raw DER parts that a test may replace. All keys are made here from
+fixed numbers and named NEVER_TRUST; nothing made here verifies under a root of AWS.
 """
 
 import hashlib
@@ -93,7 +93,7 @@ def basic_constraints(*parts: bytes, critical: bool | None = True) -> bytes:
 
 
 def key_usage(bits: int, *, critical: bool | None = True) -> bytes:
-    """Encode keyUsage from the first octet of its bit string, most significant bit digitalSignature."""
+    """Encode keyUsage from the first octet of its bits; the highest is digitalSignature."""
     unused = (bits & -bits).bit_length() - 1
     return extension(15, der(BITS, bytes([unused, bits])), critical=critical)
 
@@ -215,7 +215,7 @@ def anchor(root: bytes) -> TrustAnchor:
 
 
 def payload(certificates: list[bytes], **fields: object) -> dict[str, object]:
-    """Make the fields of an enclave's payload around a chain; `fields` replaces some or adds others."""
+    """Make an enclave's payload around a chain; `fields` replaces some or adds others."""
     return {
         "module_id": MODULE_ID,
         "digest": "SHA384",

@@ -28,7 +28,7 @@ _barriers: Final[list[Barrier]] = []
 def open_store(url: str) -> Generator[NonceStore]:
     """Open the store at a URL, as a worker of a service does, and close its connections."""
     if url.startswith("redis:"):
-        with redis.Redis.from_url(url) as client:
+        with redis.from_url(url) as client:
             yield RedisNonces(client, ttl=TTL)
         return
     arguments = {"timeout": _SECONDS} if url.startswith("sqlite:") else {}

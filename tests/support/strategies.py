@@ -1,6 +1,7 @@
-"""Hypothesis strategies for measurements and policies: everything the constructors accept, from small pools of values.
+"""Hypothesis strategies for measurements and policies: everything the constructors accept.
 
-Small pools make sets that share values and differ in one, where mistakes show.
+The values are from small pools, which make sets that share values and differ in one, where mistakes
+show.
 """
 
 from datetime import timedelta

@@ -1,4 +1,7 @@
-"""Wrong input of a relying party, one mistake each: what `PolicyError` must be raised for, with words that are written down."""
+"""Wrong input of a relying party, one mistake each.
+
+`PolicyError` must be raised for each, with words that are written down.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,6 +1,6 @@
-"""Write the kit (`make vectors`): every vector as one file, the anchors, and nothing else in the kit's folder.
+"""Write the kit (`make vectors`): each vector as one file, the anchors, nothing else.
 
-Nothing comes in; files go out into tests/vectors, the same bytes on every run.
+The files are in tests/vectors, and have the same bytes on every run.
 """
 
 import sys

@@ -1,6 +1,6 @@
-"""Pack the vectors into one archive for a release (`make vectors-dist`), the same bytes for the same files.
+"""Pack the vectors into one archive for a release (`make vectors-dist`).
 
-A folder for the archive comes in; every file gets the same owner, mode and time, and the order is
+The same files give the same bytes: every file gets the same owner, mode and time, and the order is
 that of the names.
 """
 

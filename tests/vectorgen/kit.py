@@ -1,7 +1,7 @@
-"""Collect the vectors of the kit: one short function each, whose docstring is the vector's description.
+"""Collect the vectors of the kit: a short function each, its docstring the description.
 
-Functions come in through the decorators, JSON texts by file name go out. Nothing here decides what
-a document is worth.
+The decorators take the functions, and `texts` returns the JSON by file name. Nothing here decides
+what a document is worth.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ class Case:
 @final
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Hold one member of a family: the end of its identifier, words for the description, arguments, another verdict."""
+    """A member of a family: the end of its id, words for its description, arguments, verdict."""
 
     name: str
     words: str
@@ -81,7 +81,7 @@ _NAMED_ANCHORS: Final = {CHAIN.anchor: "kit", AWS_ROOT: "aws", AWS_GOV_ROOT: "aw
 
 
 def anchor_name(der: bytes) -> str:
-    """Name a root: by its owner, or by the first digits of its SHA-256 if it is a root of one vector only."""
+    """Name a root by its owner, or by its SHA-256 if it is a root of one vector only."""
     return _NAMED_ANCHORS.get(der) or f"kit-{hashlib.sha256(der).hexdigest()[:12]}"
 
 
@@ -130,7 +130,10 @@ def vector(
 def family(
     *rows: Row, expect: str, rule: str, effect: str, refs: tuple[str, ...] = ()
 ) -> Callable[[Callable[[Any], Case]], Callable[[Any], Case]]:
-    """Add a function once for each row; braces in its docstring stand for the row's words, parted by bars."""
+    """Add a function once for each row.
+
+    The row's words, parted by bars, replace the braces in its docstring.
+    """
 
     def add(function: Callable[[Any], Case]) -> Callable[[Any], Case]:
         for row in rows:
@@ -178,7 +181,7 @@ def tpm_case(
 
 
 def texts(vectors: Mapping[str, Vector]) -> dict[str, str]:
-    """Return the text of each file of the kit by its name: one for every vector, and one for all anchors."""
+    """Return each file of the kit by its name: one for every vector, one for all anchors."""
     made = {name: vector.make() for name, vector in sorted(vectors.items())}
     files = {f"kit/{name}.json": vectors[name].to_json(case) for name, case in made.items()}
     anchors = {anchor_name(case.anchor): case.anchor for case in made.values()}

@@ -1,4 +1,4 @@
-"""Print what pycose and `verify` make of envelopes that a fake Nitro signed, and what a check costs."""
+"""Print what pycose and `verify` make of envelopes of a fake Nitro, and a check's cost."""
 
 import time
 import warnings
@@ -28,9 +28,9 @@ from nitro_attest.testing import FakeNitro
 
 warnings.simplefilter("ignore")  # pycose and its packages use what newer ones have deprecated
 
-from pycose.keys import EC2Key
-from pycose.keys.curves import P384
-from pycose.messages import CoseMessage, Sign1Message
+from pycose.keys import EC2Key  # noqa: E402 - after the filter
+from pycose.keys.curves import P384  # noqa: E402 - as above
+from pycose.messages import CoseMessage, Sign1Message  # noqa: E402 - as above
 
 FAKE = FakeNitro(seed=bytes(16), now=datetime(2026, 1, 3, tzinfo=UTC))
 POLICY = Policy(
@@ -104,7 +104,8 @@ def main() -> None:
     """Print the cases and the times."""
     crit, long_form = cbor2.dumps({1: -35, 2: [99], 99: 1}), bytes.fromhex("a101390022")
     print(
-        f"pycose {version('pycose')} with ecdsa {version('ecdsa')}; cryptography {version('cryptography')}\n"
+        f"pycose {version('pycose')} with ecdsa {version('ecdsa')}; "
+        f"cryptography {version('cryptography')}\n"
     )
     print(f"{'envelope':<50}{'pycose':<16}here")
     for what, read, doc in (
@@ -134,7 +135,8 @@ def main() -> None:
         best(lambda: KEY.verify(der, signed, ec.ECDSA(SHA384())), 300),
     )
     print(
-        f"\none ES384 check: pycose {slow:.2f} ms, cryptography {fast:.2f} ms, {slow / fast:.1f} times"
+        f"\none ES384 check: pycose {slow:.2f} ms, cryptography {fast:.2f} ms, "
+        f"{slow / fast:.1f} times"
     )
 
 

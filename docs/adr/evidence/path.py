@@ -1,4 +1,7 @@
-"""Print which chains the path validation of `cryptography` and of pyhanko-certvalidator accept without rules of our own."""
+"""Print which chains other path validations accept without rules of our own.
+
+They are that of `cryptography` and that of pyhanko-certvalidator.
+"""
 
 import asyncio
 import json
@@ -29,8 +32,8 @@ from cryptography.x509.verification import (
 
 warnings.simplefilter("ignore")  # of oscrypto, under pyhanko-certvalidator
 
-from pyhanko_certvalidator import CertificateValidator, ValidationContext
-from pyhanko_certvalidator.errors import PathError, ValidationError
+from pyhanko_certvalidator import CertificateValidator, ValidationContext  # noqa: E402 - after the filter
+from pyhanko_certvalidator.errors import PathError, ValidationError  # noqa: E402 - as above
 
 REAL = Path(__file__).parents[3] / "tests" / "vectors" / "real"
 NOW = datetime(2026, 1, 3, tzinfo=UTC)
@@ -219,7 +222,8 @@ def four_checks(chain: list[x509.Certificate]) -> None:
 def main() -> None:
     """Print the cases, then the genuine chains and what they cost."""
     print(
-        f"cryptography {version('cryptography')}, pyhanko-certvalidator {version('pyhanko-certvalidator')}\n"
+        f"cryptography {version('cryptography')}, "
+        f"pyhanko-certvalidator {version('pyhanko-certvalidator')}\n"
     )
     print(f"{'chain':<44}{'cryptography':<16}pyhanko-certvalidator")
     for what, (specs, late) in CASES.items():
@@ -236,7 +240,8 @@ def main() -> None:
     alone = min(best(partial(four_checks, chain)) for chain, _ in chains)
     print(f"\ngenuine chains that cryptography accepts: {accepted} of {len(chains)}")
     print(
-        f"its path validation {path:.2f} ms, the four signature checks alone {alone:.2f} ms: {path / alone:.2f} times"
+        f"its path validation {path:.2f} ms, the four signature checks alone {alone:.2f} ms: "
+        f"{path / alone:.2f} times"
     )
 
 

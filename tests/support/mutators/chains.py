@@ -33,7 +33,7 @@ _DETERMINISTIC: Final = ec.ECDSA(SHA384(), deterministic_signing=True)
 @final
 @dataclass(frozen=True, slots=True)
 class Altered:
-    """Hold a chain, root first and leaf last, and the key that signs for each of its certificates."""
+    """A chain, root first and leaf last, and the key that signs for each certificate."""
 
     certificates: tuple[bytes, ...]
     keys: tuple[ec.EllipticCurvePrivateKey, ...]
@@ -104,7 +104,7 @@ def anchor_of(chain: Altered) -> TrustAnchor:
 
 
 def has_bad_signature(chain: Altered) -> bool:
-    """Say whether some certificate was not signed by the key in the one before it, by the plain primitive."""
+    """Return whether the key in one certificate did not sign the next, by the plain primitive."""
     keys = [public_key(certificate) for certificate in chain.certificates]
     return not all(
         _is_signed(certificate, key)
@@ -127,7 +127,7 @@ def _is_signed(certificate: bytes, spki: bytes | None) -> bool:
         return False
     try:
         key = load_der_public_key(spki)
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever it is that cannot be loaded, it is no key that signs
         return False
     if not isinstance(key, ec.EllipticCurvePublicKey):
         return False

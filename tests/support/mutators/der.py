@@ -50,7 +50,7 @@ _ODD_TAGS: Final = (
 @final
 @dataclass(slots=True)
 class Node:
-    """Hold one element: its tag, and either its bytes or its parts, with the octets that stand before the parts."""
+    """One element: its tag, and its bytes, or its parts and the octets before them."""
 
     tag: int
     value: bytes = b""
@@ -82,7 +82,7 @@ def element(tag: int, *contents: bytes) -> bytes:
 
 
 def split(data: bytes) -> list[tuple[int, bytes]] | None:
-    """Return tag and content of each element that `data` is made of, or None if it is not made of elements."""
+    """Return tag and content of each element that `data` is made of, None if it is not."""
     found: list[tuple[int, bytes]] = []
     at = 0
     while at < len(data):
@@ -104,7 +104,10 @@ def split(data: bytes) -> list[tuple[int, bytes]] | None:
 
 
 def read(data: bytes) -> Node | None:
-    """Read one element and, where they are elements again, its parts; None if `data` is not exactly one element."""
+    """Read one element and, where they are elements again, its parts.
+
+    None if `data` is not exactly one element.
+    """
     elements = split(data)
     if elements is None or len(elements) != 1:
         return None

@@ -1,8 +1,9 @@
-"""Change a certificate the way an authority might get it wrong: other extensions, names, times, serials and versions.
+"""Change a certificate the way an issuer might get it wrong.
 
-Each function takes the signed part and a source of chance, and returns another signed part. `altered.der` changes
-single elements blindly; here each change is one that certificates in the wild show, so that rules
-are met and not only parsers.
+The changes are other extensions, names, times, serials and versions. Each function takes the signed
+part and a source of chance, and returns another signed part. `mutators.der` changes single elements
+blindly; here each change is one that certificates in the wild show, so that rules are met and not
+only parsers.
 """
 
 from collections.abc import Callable, Iterator
@@ -314,7 +315,7 @@ def _change_version(fields: list[bytes], chance: Random) -> None:
 
 
 def _change_name(fields: list[bytes], chance: Random) -> None:
-    """Write a name anew; the certificate below or above no longer fits unless it is the leaf's subject."""
+    """Write a name anew; a neighbour no longer fits, unless it is the leaf's subject."""
     common_name = chance.choice(
         (
             b"i-0fa4e0fa4e0fa4e0f-enc0fa4e0fa4e0fa4e0.us-east-1.aws",

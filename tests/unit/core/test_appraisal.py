@@ -109,7 +109,7 @@ def test_every_field_of_a_policy_is_decided() -> None:
         (NotChecked("why"), b"x", True),
     ],
 )
-def test_field_rules(rule: FieldRule, value: bytes | None, good: bool) -> None:
+def test_field_rules(rule: FieldRule, value: bytes | None, good: bool) -> None:  # noqa: FBT001 - the expected answer
     """Equality is of bytes; an empty value is neither present nor absent."""
     key = _document(nonce=NONCE, public_key=value)
     assert _reasons(key, replace(POLICY, public_key=rule)) == (
@@ -310,7 +310,7 @@ def test_a_document_in_debug_mode_is_told_by_the_pcrs_that_are_zero() -> None:
         ({3: ZERO}, False),
     ],
 )
-def test_debug_mode_is_required_by_its_set(pcrs: Mapping[int, bytes], good: bool) -> None:
+def test_debug_mode_is_required_by_its_set(pcrs: Mapping[int, bytes], good: bool) -> None:  # noqa: FBT001 - the expected answer
     """DebugEnclave does not accept what is not shown to be in debug mode."""
     policy = replace(POLICY, measurements=(DebugEnclave("desk"),))
     expected = Failure(

@@ -142,7 +142,7 @@ def test_integers_in_another_form_are_rejected(content: str) -> None:
         ("2a" * 64, False),
     ],
 )
-def test_object_identifiers_are_in_their_shortest_form(content: str, good: bool) -> None:
+def test_object_identifiers_are_in_their_shortest_form(content: str, good: bool) -> None:  # noqa: FBT001 - the expected answer
     """Base 128 without leading zeros, whole numbers, up to 63 octets, and with the right tag."""
     octets = bytes.fromhex(content)
     assert is_object_identifier(Element(OBJECT_IDENTIFIER, octets, b"")) is good
@@ -169,6 +169,6 @@ def test_object_identifiers_are_in_their_shortest_form(content: str, good: bool)
         ("3082", False),
     ],
 )
-def test_trailing_bytes_follow_a_whole_element(encoded: str, trailing: bool) -> None:
+def test_trailing_bytes_follow_a_whole_element(encoded: str, trailing: bool) -> None:  # noqa: FBT001 - the expected answer
     """What is no DER has no end that something could follow; the certificate reader rejects it."""
     assert has_trailing_bytes(bytes.fromhex(encoded)) is trailing

@@ -101,7 +101,7 @@ def test_the_one_encoding_with_and_without_its_tag(tag: str) -> None:
     ],
 )
 def test_every_other_encoding_is_refused(encoded: str, reason: Reason) -> None:
-    """Tags, headers, items, long forms, indefinite forms and trailing bytes each have their reason."""
+    """Tags, headers, items, long and indefinite forms, trailing bytes: each has its reason."""
     assert _reason(encoded) is reason
 
 
@@ -124,7 +124,10 @@ def test_the_payload_has_1_to_16384_bytes() -> None:
 
 @pytest.mark.parametrize("size", [1, 22, 23, 24, 25, 254, 255, 256, 257, 4096])
 def test_every_shortest_length_of_a_payload(size: int) -> None:
-    """The length is within the first octet up to 23, in one more up to 255, in two more above; the signature covers it so."""
+    """The length is in the first octet up to 23, in one more up to 255, in two more above.
+
+    The signature covers it so.
+    """
     payload = b"\x59" * size
     doc = forge.envelope(payload)
     assert doc == _with_payload(size, content=payload, signature=doc[-96:])

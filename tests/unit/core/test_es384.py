@@ -97,7 +97,7 @@ def test_halves_out_of_range_are_bad(r: int, s: int) -> None:
         (1, -1, False),
     ],
 )
-def test_the_range_is_1_to_n_minus_1(r: int, s: int, inside: bool) -> None:
+def test_the_range_is_1_to_n_minus_1(r: int, s: int, inside: bool) -> None:  # noqa: FBT001 - the expected answer
     """Both ends of FIPS 186-5's range."""
     assert are_in_range(r, s) is inside
 

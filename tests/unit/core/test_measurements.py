@@ -108,7 +108,7 @@ def test_a_subclass_of_bytes_is_no_sha384() -> None:
         "0" * 95 + "\n",
         "0" * 96 + "\n",
         "g" * 96,
-        "０" * 96,
+        "０" * 96,  # noqa: RUF001 - digits that are no ASCII
         "AAAA" * 16,
         b"0" * 96,
         None,
@@ -499,6 +499,6 @@ def test_a_set_has_a_kind_and_perhaps_a_label() -> None:
 def test_a_set_is_a_plain_value() -> None:
     """Equal by value, hashable, and the same after pickle, copies and its repr."""
     for each in SETS:
-        for twin in (copy.deepcopy(each), pickle.loads(pickle.dumps(each)), eval(repr(each))):
+        for twin in (copy.deepcopy(each), pickle.loads(pickle.dumps(each)), eval(repr(each))):  # noqa: S301, S307 - our own bytes and text
             assert twin == each
             assert hash(twin) == hash(each)

@@ -139,7 +139,10 @@ def test_unknown_fields_are_named() -> None:
     ],
 )
 def test_module_ids_that_are_read(module_id: str) -> None:
-    """Printable ASCII up to 256 characters with the suffix of its kind; what stands before the suffix is the instance."""
+    """Up to 256 characters of printable ASCII with the suffix of its kind are read.
+
+    What precedes the suffix is the instance.
+    """
     document = read_payload(cbor2.dumps({**GOOD, "module_id": module_id}))
     assert (document.module_id, document.instance_id) == (module_id, module_id[:-20])
 
@@ -159,7 +162,7 @@ def test_module_ids_that_are_read(module_id: str) -> None:
         "i\x1b[31m-enc0123456789abcdef",
         "i\x7f-enc0123456789abcdef",
         "é-enc0123456789abcdef",
-        "i-enc０１２３４５６７８９abcdef",
+        "i-enc０１２３４５６７８９abcdef",  # noqa: RUF001 - digits that are no ASCII
         "i" * 237 + "-enc0123456789abcdef",
     ],
 )
@@ -298,7 +301,7 @@ def test_certificates_have_up_to_1024_bytes_and_bundles_up_to_8() -> None:
 
 
 def test_pcrs_are_a_mapping_that_cannot_change() -> None:
-    """Equal, hashable, sorted, written as their constructor call, and copied from what they were made of."""
+    """Equal, hashable, sorted, written as their constructor call, and made of copies."""
     values = {4: b"\x04" * 48, 0: b"\0" * 48}
     pcrs = Pcrs(values)
     values[0] = b"changed"
@@ -309,6 +312,6 @@ def test_pcrs_are_a_mapping_that_cannot_change() -> None:
     assert 0 in pcrs
     assert pcrs == Pcrs(dict(pcrs))
     assert hash(pcrs) == hash(Pcrs(dict(pcrs)))
-    assert eval(repr(pcrs), {"Pcrs": Pcrs}) == pcrs
+    assert eval(repr(pcrs), {"Pcrs": Pcrs}) == pcrs  # noqa: S307 - our own text
     with pytest.raises(TypeError):
         pcrs[0] = b""  # type: ignore[index]  # pyright: ignore[reportIndexIssue] - what must fail

@@ -1,5 +1,7 @@
 """Each rule of the profile rejects on its own, and names what it rejects."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from nitro_attest import Failure, Reason, UntrustedDocumentError
@@ -19,7 +21,7 @@ def _extensions(*entries: tuple[str, bool]) -> tuple[Extension, ...]:
 
 
 CONSTRAINTS, USAGE = BASIC_CONSTRAINTS.oid.hex(), KEY_USAGE.oid.hex()
-FAULTS: list[tuple[dict[str, object], Reason]] = [
+FAULTS: list[tuple[Mapping[str, object], Reason]] = [
     ({"serial": 0}, Reason.CHAIN_CERTIFICATE),
     ({"serial": 1 << 167}, Reason.CHAIN_CERTIFICATE),
     ({"algorithm": b""}, Reason.CHAIN_ALGORITHM),

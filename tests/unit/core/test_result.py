@@ -48,7 +48,7 @@ def test_nobody_else_makes_a_result() -> None:
 
 def test_a_result_is_a_plain_value() -> None:
     """Equal by value, hashable, and the same after pickle and copies."""
-    for twin in (copy.copy(RESULT), copy.deepcopy(RESULT), pickle.loads(pickle.dumps(RESULT))):
+    for twin in (copy.copy(RESULT), copy.deepcopy(RESULT), pickle.loads(pickle.dumps(RESULT))):  # noqa: S301 - our own bytes
         assert twin == RESULT
         assert hash(twin) == hash(RESULT)
 
@@ -59,7 +59,7 @@ def test_an_unverified_document_is_no_claims() -> None:
 
 
 def test_the_result_as_json() -> None:
-    """Bytes in hex digits, times in UTC with milliseconds, absent fields as null; nothing else is in it."""
+    """Bytes are hex digits, times UTC with milliseconds, absent fields null; no more is in it."""
     written = json.loads(json.dumps(RESULT.to_dict()))
     assert written == {
         "claims": {
@@ -94,7 +94,7 @@ def test_the_result_as_json() -> None:
 
 
 def test_sets_without_a_label_have_none() -> None:
-    """A waiver instead of measurements is told by the name of its type; a NitroTPM set has a label."""
+    """A waiver of measurements is told by the name of its type; a NitroTPM set has a label."""
     debug = verify(DEBUG.doc, policy_for(DEBUG.measurements), now=DEBUG.time)
     assert debug.to_dict()["matched"] == {"set": "DebugEnclave", "label": None}
     tpm = verify(NITRO_TPM.doc, policy_for(NITRO_TPM.measurements), now=NITRO_TPM.time)
@@ -145,7 +145,7 @@ def test_a_public_key_that_was_not_required_is_not_handed_out(
 
 
 def test_a_test_root_is_told_from_a_root_of_aws() -> None:
-    """In the result and in its JSON; the name says NEVER_TRUST, but the flag does not depend on it."""
+    """In the result and in its JSON; the flag does not depend on the name."""
     result = _result_of(None, Absent())
     assert not result.trust_anchor.is_root_of_aws
     assert result.to_dict()["trust_anchor"] == {

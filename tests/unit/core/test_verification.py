@@ -81,7 +81,7 @@ def test_other_nonces_are_rejected(nonce: dict[str, bytes | None], reason: Reaso
 
 
 def test_the_policy_decides_whether_there_is_a_nonce() -> None:
-    """FreshNonce without one is the caller's mistake, and so is one that TimestampOnly would ignore."""
+    """FreshNonce without one is the caller's mistake, as is one that TimestampOnly ignores."""
     assert _field(DOC, POLICY, now=NOW) == "nonce"
     assert _field(DOC, POLICY, nonce=None, now=NOW) == "nonce"
     assert _field(DOC, TIMELESS, nonce=NONCE, now=NOW) == "nonce"
@@ -155,7 +155,14 @@ def test_a_large_buffer_is_rejected_without_being_copied_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    "now", [datetime(2026, 1, 3, 20, 41, 7), 0, 1767472867.4, "2026-01-03", PRODUCTION.time.date()]
+    "now",
+    [
+        datetime(2026, 1, 3, 20, 41, 7),  # noqa: DTZ001 - what must fail
+        0,
+        1767472867.4,
+        "2026-01-03",
+        PRODUCTION.time.date(),
+    ],
 )
 def test_a_time_is_an_aware_datetime(now: object) -> None:
     """A naive one could mean any zone."""
@@ -218,7 +225,7 @@ class _Odd(datetime):
     def utcoffset(self) -> timedelta:
         return timedelta(hours=5)
 
-    def astimezone(self, tz: tzinfo | None = None) -> Any:
+    def astimezone(self, tz: tzinfo | None = None) -> Any:  # noqa: ARG002 - its name in the base
         raise RuntimeError
 
     def replace(self, *_: object, **__: object) -> Any:
@@ -280,7 +287,7 @@ def test_byte_string_keys_are_no_warning_under_bb() -> None:
         {**fields, b"": 0, "": 0},
     ]
     docs = "\n".join(forge.envelope(cbor2.dumps(payload)).hex() for payload in payloads)
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - this program
         [sys.executable, "-bb", "-W", "error", "-c", BYTE_STRING_KEYS],
         input=docs,
         capture_output=True,

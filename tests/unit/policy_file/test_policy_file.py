@@ -275,7 +275,7 @@ BROKEN_MEANING: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize(("table", "field"), BROKEN_FORM + BROKEN_MEANING)
 def test_a_table_that_states_no_policy_is_rejected_with_the_key(table: object, field: str) -> None:
-    """Unknown keys, wrong types, missing decisions and bad values are one line with the key path."""
+    """Unknown keys, wrong types, missing decisions, bad values: one line with the key path."""
     with pytest.raises(PolicyError) as caught:
         policy_from_json(json.dumps(table), source="p")
     assert caught.value.field == field

@@ -1,4 +1,7 @@
-"""Reference values from the JSON of nitro-cli and nitro-tpm-pcr-compute: read whole, or refused with the key."""
+"""Reference values from the JSON of nitro-cli and nitro-tpm-pcr-compute.
+
+It is read whole, or rejected with the key.
+"""
 
 import json
 from collections.abc import Callable, Mapping
@@ -170,7 +173,7 @@ def test_an_ami_measured_by_an_old_tool_needs_a_decision_on_pcr12() -> None:
 def test_anything_else_is_refused_with_its_place(
     read: Callable[..., dict[int, Sha384]], text: bytes, field: str
 ) -> None:
-    """Every sort of broken file gives one line that names the file and the key, without control characters."""
+    """Every broken file gives one line that names file and key, without control characters."""
     with pytest.raises(PolicyError) as caught:
         read(text, source="build.json")
     assert str(caught.value).isprintable()

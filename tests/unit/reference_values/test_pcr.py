@@ -1,4 +1,7 @@
-"""PCR values computed from a role, an instance and a certificate, held against genuine documents and the formulas."""
+"""PCR values computed from a role, an instance and a certificate.
+
+They are compared with captured documents and with the formulas.
+"""
 
 import hashlib
 from datetime import UTC, datetime
@@ -74,7 +77,7 @@ def test_iam_role_takes_roles_of_other_partitions_and_with_paths(arn: str) -> No
     "certificate", [DER, PEM, b"Bag Attributes\n" + PEM], ids=["DER", "PEM", "PEM with a heading"]
 )
 def test_signing_certificate_hashes_the_hash_of_the_der(certificate: bytes) -> None:
-    """PCR8 is SHA-384 over 48 zero bytes and the SHA-384 of the certificate's DER, whichever form is given."""
+    """PCR8 is SHA-384 of 48 zero bytes and the SHA-384 of the certificate's DER."""
     assert (
         pcr.signing_certificate(certificate).value
         == hashlib.sha384(bytes(48) + hashlib.sha384(DER).digest()).digest()

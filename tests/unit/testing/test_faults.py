@@ -1,4 +1,4 @@
-"""Every named fault is rejected for its reason, and nothing of the fake verifies under a root of AWS."""
+"""Every named fault is rejected for its reason; AWS's roots accept nothing of the fake."""
 
 import inspect
 from dataclasses import replace
@@ -127,7 +127,7 @@ def test_no_fake_can_be_given_a_root_or_a_key() -> None:
 
 @pytest.mark.parametrize("kind", DocumentKind)
 def test_no_fake_certificate_names_a_root_of_aws(fake: FakeNitro, kind: DocumentKind) -> None:
-    """Every issuer says NEVER_TRUST, and none is the subject of a pinned root or carries its key."""
+    """Every issuer says NEVER_TRUST, and none has the name or the key of a pinned root."""
     pinned = [
         x509.load_der_x509_certificate(anchor.certificate)
         for anchor in (AWS_NITRO_ROOT_G1, AWS_US_GOV_NITRO_ROOT_G1)
@@ -141,7 +141,7 @@ def test_no_fake_certificate_names_a_root_of_aws(fake: FakeNitro, kind: Document
 
 
 def test_the_chain_holds_the_keys_of_its_certificates(fake: FakeNitro) -> None:
-    """Each key belongs to the certificate at its place, for tests that sign certificates of their own."""
+    """Each key belongs to the certificate at its place, for tests that sign their own."""
     chain = fake.chain("i-0fa4e0fa4e0fa4e0f-enc0fa4e0fa4e0fa4e0", NOW)
     ders = (*chain.cabundle, chain.certificate)
 
@@ -150,7 +150,7 @@ def test_the_chain_holds_the_keys_of_its_certificates(fake: FakeNitro) -> None:
 
 
 def test_a_service_is_tested_with_its_own_policy(fake: FakeNitro) -> None:
-    """`trusting` changes the root and nothing else, and `pcrs_of` makes a document match a build."""
+    """`trusting` changes only the root, and `pcrs_of` makes a document match a build."""
     build = EnclaveMeasurements(
         label="payments 1.4.2",
         pcr0_image=Sha384(b"\x0a" * 48),

@@ -43,7 +43,7 @@ DOMAIN: Final = "us-east-1.NEVER_TRUST.nitro-enclaves"
 @final
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """Hold one extension: its identifier, the DER of its critical flag (nothing for FALSE), its value."""
+    """One extension: its identifier, the DER of its critical flag (empty for FALSE), its value."""
 
     oid: str
     critical: bytes
@@ -247,7 +247,7 @@ LEAF: Final = leaf_of(ENCLAVE_ID)
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """Hold the certificates of a document as it carries them, the root it is meant for, and the key that signs it."""
+    """The certificates that a document carries, the root meant, and the key that signs it."""
 
     anchor: bytes
     cabundle: tuple[bytes, ...]
@@ -274,7 +274,7 @@ def chain_of(*authorities: Recipe, leaf: Recipe) -> Chain:
 
 
 def under(issuer: Recipe, recipe: Recipe) -> Recipe:
-    """Put a recipe under another issuer: its name, its key, and the identifier of its key if one was named."""
+    """Put a recipe under another issuer: its name, its key, and its key's identifier if named."""
     moved = replace(recipe, issuer=issuer.subject, signer=issuer.key)
     if any(extension.oid == AUTHORITY_KEY_IDENTIFIER for extension in recipe.extensions):
         return with_extension(moved, authority_key_identifier(issuer.key.identifier))

@@ -58,7 +58,7 @@ def milliseconds(at: datetime) -> int:
 
 
 def enclave(chain: Chain = CHAIN, /, **changes: object) -> dict[str, object]:
-    """Return the fields of an enclave's document in AWS's order; `DROP` leaves one out, new ones go last."""
+    """Return an enclave document's fields in AWS's order; `DROP` drops one, new ones go last."""
     fields: dict[str, object] = {
         "module_id": ENCLAVE_ID,
         "digest": "SHA384",
@@ -75,7 +75,7 @@ def enclave(chain: Chain = CHAIN, /, **changes: object) -> dict[str, object]:
 
 
 def nitro_tpm(chain: Chain = TPM_CHAIN, /, **changes: object) -> dict[str, object]:
-    """Return the fields of a NitroTPM document in AWS's order; `pcrs` is what goes into `nitrotpm_pcrs`."""
+    """Return a NitroTPM document's fields in AWS's order; `pcrs` goes into `nitrotpm_pcrs`."""
     fields = enclave(chain, **{"module_id": NITRO_TPM_ID, "pcrs": dict(TPM_PCRS), **changes})
     return {"nitrotpm_pcrs" if name == "pcrs" else name: value for name, value in fields.items()}
 
@@ -110,7 +110,7 @@ def envelope(
     message: bytes | None = None,
     signature: bytes | None = None,
 ) -> Sign1:
-    """Sign a payload; `message` is signed instead of the Sig_structure, `signature` replaces the result."""
+    """Sign a payload; `message` replaces the Sig_structure, `signature` the result."""
     if signature is None:
         signature = raw(
             *key.sign(sig_structure(payload, protected) if message is None else message)
@@ -119,6 +119,6 @@ def envelope(
 
 
 def document(fields: Mapping[str, object] | bytes, key: Key = CHAIN.key) -> bytes:
-    """Write a whole document; a mapping becomes a map of indefinite length, as AWS writes it today."""
+    """Write a whole document; a mapping is written with indefinite length, as by AWS today."""
     payload = fields if isinstance(fields, bytes) else cbor.encode(cbor.Open(fields))
     return envelope(payload, key=key).encode()

@@ -196,7 +196,7 @@ def payload_is(payload: object) -> Case:
         "i-0fa4e0fa4e0\x9bfa4e0f" + SUFFIX,
     ),
     Row("accent", "written with an accent", "í-0fa4e0fa4e0fa4e0f" + SUFFIX),
-    Row("full-width-digits", "written with full-width digits", "i-０fa4e0fa4e0fa4e0f" + SUFFIX),
+    Row("full-width-digits", "written with full-width digits", "i-０fa4e0fa4e0fa4e0f" + SUFFIX),  # noqa: RUF001 - that is the fault
     Row(
         "right-to-left", "interrupted by a right-to-left mark", "i-0fa4e0fa4e0\u202efa4e0f" + SUFFIX
     ),
