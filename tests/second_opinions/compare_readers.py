@@ -4,8 +4,8 @@
 
 Each input is a certificate of a captured document or of the fake with one to three changes of an
 element, of a byte, or of the kind that certificates in the wild show. Ours is `read_certificate`
-with the profile. The exit code is 1 if ours accepts what the library rejects, or if anything but its
-own error leaves it.
+with the profile. The exit code is 1 if ours accepts what the library rejects, or if anything but
+its own error leaves it.
 """
 
 import argparse

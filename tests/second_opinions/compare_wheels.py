@@ -153,7 +153,7 @@ def changed_chains(chance: Random) -> Iterator[Json]:
 
 def _start(version: Path) -> "subprocess.Popen[str]":
     paths = os.pathsep.join((str(version.resolve()), str(TESTS)))
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603 - this script again
         [sys.executable, "-P", __file__, "--decide"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
