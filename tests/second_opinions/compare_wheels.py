@@ -198,7 +198,7 @@ def compare(name: str, cases: Iterator[Json], versions: tuple[Path, Path], keep:
 
 def main() -> int:
     """Compare two versions."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("versions", nargs="*", type=Path, metavar="VERSION")
     parser.add_argument("--decide", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--documents", type=int, default=20_000)
