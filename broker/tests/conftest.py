@@ -1,0 +1,27 @@
+"""Fixtures of all tests of the broker."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nitro_attest_broker.pytest_plugin import fake_kms
+from support.broker_kit import Kit, make_kit
+
+__all__ = ["fake_kms"]  # the fixture, from the source tree
+
+
+@pytest.fixture
+def kit(tmp_path: Path) -> Iterator[Kit]:
+    """Return a broker in memory."""
+    made = make_kit(tmp_path)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def kit_in_file(tmp_path: Path) -> Iterator[Kit]:
+    """Return a broker on SQLite in a file."""
+    made = make_kit(tmp_path, url=f"sqlite:///{tmp_path / 'broker.sqlite3'}")
+    yield made
+    made.store.close()
