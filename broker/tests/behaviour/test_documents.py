@@ -119,7 +119,7 @@ SMALL = rsa.generate_private_key(public_exponent=65537, key_size=1024).public_ke
     ("public_key", "reason"),
     [
         (None, "document.policy.public_key"),
-        (b"", "document.public_key.absent"),
+        (b"", "document.policy.public_key"),
         (b"no key", "document.public_key.encoding"),
         (spki(ec.generate_private_key(ec.SECP384R1()).public_key()), "document.public_key.not_rsa"),
         (spki(SMALL), "document.public_key.too_short"),

@@ -110,7 +110,7 @@ def test_shows_the_requests_and_the_decisions(fake_kms: FakeKms, enclave: Enclav
     assert [request.operation for request in fake_kms.seen] == ["CreateKey", "GenerateDataKey"]
     assert "AttestationDocument" in fake_kms.seen[-1].members["Recipient"]
     assert fake_kms.audit_log()[-1]["result"] == "allowed"
-    httpx.post(fake_kms.endpoint_url, content=b"no json")
+    httpx.post(fake_kms.endpoint_url, content=b"no json" * 50_000)  # in several parts
     assert (fake_kms.seen[-1].operation, fake_kms.seen[-1].members) == ("", {})
 
 
@@ -138,3 +138,13 @@ def test_serves_nonces(fake_kms: FakeKms, fake_nitro: FakeNitro) -> None:
     assert len(own.open(kms.generate_data_key(**call)["CiphertextForRecipient"])) == 32
     with pytest.raises(ClientError):
         kms.generate_data_key(**call)
+
+
+def test_a_key_policy_can_name_other_code(fake_kms: FakeKms, fake_nitro: FakeNitro) -> None:
+    kms = kms_client(**fake_kms.client_options)
+    other = {index: bytes([index + 1]) * 48 for index in range(3)}
+    key = kms.create_key(Policy=fake_kms.key_policy(pcrs=other))["KeyMetadata"]["KeyId"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        attested(kms, FakeNsm(fake_nitro)).generate_data_key(KeyId=key, KeySpec="AES_256")
+    enclave = attested(kms, FakeNsm(fake_nitro, pcrs=other))
+    assert len(enclave.generate_data_key(KeyId=key, KeySpec="AES_256")["Plaintext"]) == 32

@@ -132,10 +132,10 @@ def test_an_older_snapshot_of_the_head_is_no_rollback(kit: Kit) -> None:
     with kit.store.reading() as connection:
         row = read_head(connection)
         assert row is not None
-        ledger._head = Head(row.sequence + 1, b"x" * 32)  # noqa: SLF001 - another thread committed
-        ledger._follow(connection, floor=floor)  # noqa: SLF001 - what each reading begins with
+        ledger._head = Head(row.sequence + 1, b"x" * 32)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as if another thread had committed
+        ledger._follow(connection, floor=floor)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - what each reading begins with
         with pytest.raises(TamperedError):
-            ledger._follow(connection, floor=floor + 1)  # noqa: SLF001 - as above
+            ledger._follow(connection, floor=floor + 1)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as above
 
 
 def test_a_version_that_is_not_the_next_is_a_conflict(kit: Kit) -> None:

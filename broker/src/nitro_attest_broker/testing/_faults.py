@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Any, Final, assert_never, final
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -27,6 +27,7 @@ class SeenRequest:
     members: dict[str, Any]
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Refuse:
     """Answer with an error and do nothing."""
@@ -35,6 +36,7 @@ class Refuse:
     message: str
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Change:
     """Let the broker answer, and change the answer on its way."""
@@ -42,6 +44,7 @@ class Change:
     change: Callable[[dict[str, Any]], dict[str, Any]]
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Around:
     """Do something before and after the broker answers."""
@@ -81,6 +84,8 @@ class FaultyNetwork:
                     after()
             case None:
                 await self._app(scope, _replay(body), send)
+            case _:
+                assert_never(fault)
 
     async def _changed(
         self,
