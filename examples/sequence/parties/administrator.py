@@ -1,0 +1,28 @@
+"""The administrator of the keys: makes them before the image is built, then lets the image in."""
+
+import json
+import sys
+
+from parties import wire
+from parties.kms_client import kms_client
+
+TAGS = {"nitro-attest:attested": "true", "nitro-attest:fresh-nonce": "true"}
+
+
+def main() -> int:
+    """Make two keys with the first policy of standard input, and give them the second one."""
+    settings = wire.read_message(sys.stdin.readline())
+    kms = kms_client(settings)
+    first = settings["policy"]
+    tags = [{"TagKey": name, "TagValue": value} for name, value in TAGS.items()]
+    arns = [kms.create_key(Policy=first, Tags=tags)["KeyMetadata"]["Arn"] for _ in range(2)]
+    wire.tell("keys made", arns=json.dumps(arns))
+    second = wire.read_message(sys.stdin.readline())["policy"]
+    for arn in arns:
+        kms.put_key_policy(KeyId=arn, Policy=second)
+    wire.tell("policy put")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""Run the sequence from a developer's file to an enclave's result, then everything that can go wrong.
+
+`python examples/sequence/run.py`, or `make sequence`. It needs openssl, and the packages
+nitro-attest[kms] and nitro-attest-broker. The exit code is 0 if every expectation holds.
+"""
+
+import shutil
+import signal
+import sys
+from typing import Final
+
+from narration import STEPS, party_of, step_lines, table_line
+from parties.wire import has_vsock
+from preparation import FILE, PAYMENTS, World, prepare
+from scenes import FAULTS, GOOD, LAST, Outcome, encrypt_files, play
+from stage import Stage, StageError
+
+_TERMINATED: Final = 143
+_RULE: Final = "-" * 79
+
+
+def main() -> int:
+    """Print the sequence and the table; return 0 if all is as expected."""
+    if shutil.which("openssl") is None:
+        print("This example needs the openssl command.", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    with Stage() as stage:
+        try:
+            expected = _run(stage)
+        except StageError as problem:
+            print(f"\nSTOPPED: {problem}", *stage.noise, sep="\n  ", file=sys.stderr)
+            return 1
+    print("Every expectation holds." if expected else "AN EXPECTATION DOES NOT HOLD.")
+    return 0 if expected else 1
+
+
+def _run(stage: Stage) -> bool:
+    file = stage.folder / "developer" / FILE
+    file.parent.mkdir()
+    file.write_text(PAYMENTS, encoding="utf-8")
+    world = prepare(stage)
+    _introduce(world)
+    seen: list[int] = []
+
+    def show(number: int) -> None:
+        seen.append(number)
+        print(step_lines(number), flush=True)
+
+    encrypt_files(world, show)
+    good = play(world, GOOD, show)
+    print(f"\nThe result: {good.result}.\n")
+    expected = good.as_expected(GOOD) and seen == [*range(1, len(STEPS) + 1)]
+    expected &= _show_faults(world, good)
+    expected &= _show_audit(world)
+    return expected
+
+
+def _introduce(world: World) -> None:
+    s3 = world.storage.startswith("http:")
+    print("From a developer's file to an enclave's result, each party a process of its own.")
+    print("There is no Nitro hardware here: the attestation service is nitro-attest's")
+    print("FakeNitro, whose root the KMS trusts in place of AWS's. The KMS is")
+    print("nitro-attest-broker.")
+    print(f"Storage: {'the S3 of moto, over HTTP' if s3 else 'a directory'}")
+    print(f"Vsock:   {'AF_VSOCK, loopback' if has_vsock() else 'AF_UNIX in its place'}\n")
+
+
+def _show_faults(world: World, good: Outcome) -> bool:
+    print("The same with one thing wrong, and the step that stops it:\n")
+    print(table_line("what is wrong", "stopped at", "reason", "key"))
+    print(_RULE)
+    expected = True
+    for scene in FAULTS:
+        outcome = play(world, scene, lambda _: None, nonce=good.nonce)
+        number, reason = outcome.stopped or (LAST, "NOT STOPPED")
+        where = f"{number:>2} {party_of(number)}"
+        released = "yes" if outcome.released else "no"
+        print(table_line(scene.what, where, reason, released), flush=True)
+        if not outcome.as_expected(scene):
+            print(f"   NOT AS EXPECTED: {scene.stopped}; {outcome}")
+            expected = False
+    print(_RULE)
+    print('"key": whether the KMS released the data key, for the attested key alone. Only who')
+    print("can open a file can tell that it was changed; so there, and only there, it must.")
+    print("No run but the first has a result, and the file's contents are in no file, message")
+    print("or log of any party but the developer.\n")
+    return expected
+
+
+def _show_audit(world: World) -> bool:
+    """Have the KMS check its own log, which holds each of these decisions."""
+    command = ("-m", "nitro_attest_broker", "audit", "verify", "--data", str(world.kms_data))
+    verified = world.stage.start("audit command", *command).wait(20) == 0
+    print(f"The audit log of the KMS: {'whole' if verified else 'BROKEN'}.")
+    return verified
+
+
+if __name__ == "__main__":
+    sys.exit(main())
