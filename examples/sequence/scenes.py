@@ -11,7 +11,7 @@ from parties.interposer import OTHER_KEY, PLAINTEXT
 from parties.storage import open_storage
 from policies import CONTEXT
 from preparation import FILE, SECRETS, World
-from stage import Event, StageError
+from stage import Event, Party, StageError
 
 _VERIFIES: Final = 10
 _DECIDES: Final = 11
@@ -134,26 +134,49 @@ def _encrypt(world: World, name: str, key_arn: str, told: Callable[[int], None])
             told(int(str(event["number"])))
 
 
-def play(world: World, scene: Scene, told: Callable[[int], None], *, nonce: str = "") -> Outcome:
-    """Start an enclave and have the parent instance give it the file; `told` hears of each step."""
-    stage = world.stage
+@final
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """A scene whose enclave has been started."""
+
+    scene: Scene
+    enclave: Party
+    sockets: Path
+
+
+def start_enclave(world: World, scene: Scene) -> Started:
+    """Start the enclave of a scene, and its security module; both take a moment."""
     image = world.wrong_image if scene.wrong_image else world.image
-    sockets = stage.folder / f"s{next(_numbers)}"
+    sockets = world.stage.folder / f"s{next(_numbers)}"
     sockets.mkdir()
+    module = str(sockets / "nsm")
     world.attestation_service.say(
         {
-            "socket": str(sockets / "nsm"),
+            "socket": module,
             "image": str(image),
             "mode": "debug" if scene.debug else "production",
             "minutes_late": str(scene.minutes_late),
         }
     )
-    module = str(stage.wait_for("module runs", world.attestation_service)["address"])
-    enclave = stage.start(
-        "enclave", "-m", "parties.enclave", module, str(sockets / "enclave"), folder=image
+    enclave = world.stage.start(
+        "enclave",
+        "-B",  # no byte of the image changes
+        "-m",
+        "parties.enclave",
+        world.stage.address_of(module, world.attestation_service),
+        str(sockets / "enclave"),
+        folder=image,
     )
+    return Started(scene=scene, enclave=enclave, sockets=sockets)
+
+
+def play(
+    world: World, started: Started, told: Callable[[int], None], *, used_nonce: str = ""
+) -> Outcome:
+    """Have the parent instance give the enclave its file; `told` hears of each step."""
+    stage, scene = world.stage, started.scene
+    address = stage.address_of(str(started.sockets / "enclave"), started.enclave)
     parent = stage.start("parent instance", "-m", "parties.parent")
-    address = str(stage.wait_for("enclave listens", enclave)["address"])
     parent.say(
         {
             "url": world.url,
@@ -162,8 +185,8 @@ def play(world: World, scene: Scene, told: Callable[[int], None], *, nonce: str 
             "storage": world.storage,
             "name": scene.stored,
             "enclave": address,
-            "socket": str(sockets / "parent"),
-            "used_nonce": nonce if scene.used_nonce else "",
+            "socket": str(started.sockets / "parent"),
+            "used_nonce": used_nonce if scene.used_nonce else "",
             "interpose": scene.interpose,
             "certificate": str(world.certified if scene.certified else world.own_certificate),
         }
@@ -174,7 +197,7 @@ def play(world: World, scene: Scene, told: Callable[[int], None], *, nonce: str 
             outcome.steps.append(number)
             told(number)
     outcome.result = str(event["result"]) if "result" in event else None
-    if parent.wait() or enclave.wait():
+    if parent.wait() or started.enclave.wait():
         raise StageError("a party ended with an error")
     outcome.leaked = _has_leaked(world)
     return outcome

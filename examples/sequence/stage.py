@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ from typing import IO, Final, Self, cast, final
 
 _SECONDS: Final = 55.0
 _END_SECONDS: Final = 5.0
+_POLL_SECONDS: Final = 0.02
 _HERE: Final = Path(__file__).parent
 Event = dict[str, object]
 
@@ -89,6 +90,7 @@ class Stage:
         self._closing: Final = ExitStack()
         self._events: Final[queue.Queue[Event]] = queue.Queue()
         self._until: Final = time.monotonic() + _SECONDS
+        self._addresses: Final[dict[str, str]] = {}
         self.told: Final[list[str]] = []
         self.noise: Final[list[str]] = []
 
@@ -121,7 +123,7 @@ class Stage:
     ) -> Party:
         """Start `python ARGUMENTS` in a folder, without the settings of the person who runs this."""
         process = subprocess.Popen(  # noqa: S603 - our own programs
-            [sys.executable, "-B", *arguments],
+            [sys.executable, *arguments],
             cwd=folder,
             env=self._environment(),
             stdin=subprocess.PIPE,
@@ -143,7 +145,7 @@ class Stage:
         """
         while True:
             try:
-                return self._events.get(timeout=0.2)
+                return self._events.get(timeout=_POLL_SECONDS)
             except queue.Empty:
                 gone = [party.name for party in parties if party.ended]
                 if self._events.empty() and (gone or time.monotonic() > self._until):
@@ -152,13 +154,22 @@ class Stage:
 
     def wait_for(self, name: str, *parties: Party) -> Event:
         """Return the next event of this name; those before it are not looked at."""
-        return self.wait_until(lambda event: event.get("event") == name, *parties)
-
-    def wait_until(self, wanted: Callable[[Event], bool], *parties: Party) -> Event:
-        """Return the next event that is wanted."""
-        while not wanted(event := self.next_event(*parties)):
+        while (event := self.next_event(*parties)).get("event") != name:
             pass
         return event
+
+    def address_of(self, name: str, *parties: Party) -> str:
+        """Return the address that a party has told, or will tell in time.
+
+        Raises:
+            StageError: It does not.
+
+        """
+        while name not in self._addresses:
+            if time.monotonic() > self._until or any(party.ended for party in parties):
+                raise StageError(f"nobody listens: {name}")
+            time.sleep(_POLL_SECONDS)
+        return self._addresses[name]
 
     def _environment(self) -> dict[str, str]:
         kept = ("HOME", "PATH", "PYTHONPATH", "VIRTUAL_ENV", "LANG", "TZ", "LD_LIBRARY_PATH")
@@ -179,7 +190,12 @@ class Stage:
                     event: object = json.loads(line)
                 except ValueError:
                     event = None
-                if isinstance(event, dict):
-                    self._events.put(cast("Event", event))
-                else:
-                    self.noise.append(line.rstrip())
+                self._take(cast("Event", event) if isinstance(event, dict) else None, line)
+
+    def _take(self, event: Event | None, line: str) -> None:
+        if event is None:
+            self.noise.append(line.rstrip())
+        elif event.get("event") == "listens":
+            self._addresses[str(event["name"])] = str(event["address"])
+        else:
+            self._events.put(event)

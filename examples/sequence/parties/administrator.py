@@ -15,7 +15,10 @@ def main() -> int:
     kms = kms_client(settings)
     first = settings["policy"]
     tags = [{"TagKey": name, "TagValue": value} for name, value in TAGS.items()]
-    arns = [kms.create_key(Policy=first, Tags=tags)["KeyMetadata"]["Arn"] for _ in range(2)]
+    arns = [
+        kms.create_key(Policy=first, Tags=tags, Description=name)["KeyMetadata"]["Arn"]
+        for name in ("payments", "another key")
+    ]
     wire.tell("keys made", arns=json.dumps(arns))
     second = wire.read_message(sys.stdin.readline())["policy"]
     for arn in arns:

@@ -31,7 +31,7 @@ def main() -> int:
         listening, address = wire.listen_unix(Path(enclave["socket"]))
         module = _module(fake_nitro, enclave)
         threading.Thread(target=_serve, args=(listening, module), daemon=True).start()
-        wire.tell("module runs", address=address)
+        wire.tell_address(enclave["socket"], address)
     return 0
 
 

@@ -81,9 +81,10 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     module = Module(sys.argv[1])
     listening, address = wire.listen(Path(sys.argv[2]))
-    wire.tell("enclave listens", address=address)
+    wire.tell_address(sys.argv[2], address)
     with listening:
         connection, _ = listening.accept()
+    connection.settimeout(wire.SECONDS)
     with connection:
         job = wire.receive(connection)
         try:

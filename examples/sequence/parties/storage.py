@@ -6,8 +6,6 @@ Nobody has to trust it: what lies here is encrypted, and a changed byte is notic
 from pathlib import Path
 from typing import Any, Final, Protocol, final
 
-import boto3
-
 _BUCKET: Final = "encrypted-files"
 
 
@@ -46,6 +44,8 @@ class S3:
 
     def __init__(self, url: str) -> None:
         """Connect, and make the bucket, which does nothing if there is one."""
+        import boto3  # noqa: PLC0415 - half a second that a directory doesn't need
+
         self._client: Final[Any] = boto3.client(  # pyright: ignore[reportUnknownMemberType] - boto3's stubs type only the services that are installed
             "s3",  # type: ignore[call-overload] - as above
             endpoint_url=url,

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, cast
 
-SECONDS: Final = 20.0
+SECONDS: Final = 60.0  # a party waits for others no longer
 _LENGTH_BYTES: Final = 4
 _MAX_MESSAGE: Final = 1 << 20
 _CHUNK: Final = 65_536
@@ -133,6 +133,11 @@ def tell(event: str, **facts: str) -> None:
     """Tell the stage what happens; one write, so that lines of several processes don't mix."""
     line = json.dumps({"event": event, **facts}) + "\n"
     os.write(int(os.environ["SEQUENCE_EVENTS"]), line.encode())
+
+
+def tell_address(name: str, address: str) -> None:
+    """Tell the stage where a party can be reached, now that it can."""
+    tell("listens", name=name, address=address)
 
 
 def tell_step(number: int) -> None:
