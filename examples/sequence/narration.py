@@ -64,4 +64,4 @@ def step_lines(number: int) -> str:
 
 def table_line(what: str, where: str, reason: str, released: str) -> str:
     """Return a line of the table of faults."""
-    return f"{what:<30}{where:<15}{reason:<31}{released}".rstrip()
+    return f"{what:<29}{where:<16}{reason:<31}{released}".rstrip()

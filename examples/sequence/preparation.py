@@ -6,7 +6,7 @@ import shutil
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,9 +92,10 @@ def prepare(stage: Stage) -> World:
     administrator = _read_access_key(kms)
     url = _read_url(kms)
     _let_a_minute_pass(data)
-    developer, enclave = _make_access_keys(stage, data)
+    commands = [_start_access_key(stage, data, principal) for principal in (DEVELOPER, ENCLAVE)]
     connection = {"url": url, "ca": str(ca_file)}
     keys = _make_keys(stage, {**connection, **administrator.fields()}, ca.pem())
+    developer, enclave = map(_read_access_key, commands)
     return World(
         stage=stage,
         attestation_service=attestation_service,
@@ -153,15 +154,11 @@ def _make_wrong_image(folder: Path) -> Path:
     return wrong
 
 
-def _make_access_keys(stage: Stage, data: Path) -> Iterator[AccessKey]:
-    parties = [
-        stage.start(
-            "access-key command", "-m", "nitro_attest_broker", "access-key", "create",
-            "--data", str(data), "--principal", principal, keep_output=True,
-        )
-        for principal in (DEVELOPER, ENCLAVE)
-    ]  # fmt: skip
-    return map(_read_access_key, parties)
+def _start_access_key(stage: Stage, data: Path, principal: str) -> Party:
+    command = ("-m", "nitro_attest_broker", "access-key", "create", "--data", str(data))
+    return stage.start(
+        "access-key command", *command, "--principal", principal, keep_output=True
+    )
 
 
 def _read_access_key(party: Party) -> AccessKey:

@@ -80,10 +80,10 @@ def _show_faults(world: World, good: Outcome) -> bool:
         outcome = play(world, current, lambda _: None, used_nonce=good.nonce)
         expected &= _show_fault(scene, outcome)
     print(_RULE)
-    print('"key": whether the KMS released the data key, for the attested key alone. Only who')
-    print("can open a file can tell that it was changed; so there, and only there, it must.")
-    print("No run but the first has a result, and the file's contents are in no file, message")
-    print("or log of any party but the developer.\n")
+    print("key: whether the KMS released the data key, which only the enclave can open. It")
+    print("     does so for the changed blob, since only who opens a file can tell.\n")
+    print("None of these runs returned a result. The contents of the file are in no file")
+    print("but the developer's, and in nothing that a party logged or told.\n")
     return expected
 
 

@@ -89,24 +89,28 @@ FAULTS: Final = (
     ),
     Scene(what="another key's ciphertext", stopped=(10, "ciphertext.other_key"), stored=OTHER),
     Scene(
-        what="another CA answers",
+        what="an answer under another CA",
         stopped=(9, "tls.not_the_ca_of_the_image"),
         interpose=OTHER_KEY,
         certified=False,
     ),
     Scene(
-        what="answer: another envelope",
+        what="an answer for another key",
         stopped=(12, "answer.envelope_invalid"),
         interpose=OTHER_KEY,
     ),
-    Scene(what="answer: a plaintext", stopped=(12, "answer.plaintext"), interpose=PLAINTEXT),
+    Scene(what="an answer in plaintext", stopped=(12, "answer.plaintext"), interpose=PLAINTEXT),
 )
 
 
 def encrypt_files(world: World, told: Callable[[int], None]) -> None:
     """Have the developer encrypt the file, once more under the other key, and change a copy."""
-    _encrypt(world, FILE, world.keys[0], told)
-    _encrypt(world, OTHER, world.keys[1], lambda _: None)
+    developer = world.stage.start("developer", "-m", "parties.developer")
+    for name, key_arn in ((FILE, world.keys[0]), (OTHER, world.keys[1])):
+        developer.say(_developers_job(world, name, key_arn))
+        while (event := world.stage.next_event(developer)).get("event") != "file is stored":
+            if name == FILE and event.get("event") == "step":
+                told(int(str(event["number"])))
     storage = open_storage(world.storage)
     envelope = bytearray(storage.get(f"{FILE}.cms"))
     envelope[-40] ^= 1  # in the content: the last 16 bytes are the tag
@@ -114,24 +118,17 @@ def encrypt_files(world: World, told: Callable[[int], None]) -> None:
     storage.put(f"{TAMPERED}.key", storage.get(f"{FILE}.key"))
 
 
-def _encrypt(world: World, name: str, key_arn: str, told: Callable[[int], None]) -> None:
-    stage = world.stage
-    developer = stage.start("developer", "-m", "parties.developer")
-    developer.say(
-        {
-            "url": world.url,
-            "ca": str(world.ca),
-            **world.developer.fields(),
-            "key_arn": key_arn,
-            "context": json.dumps(CONTEXT),
-            "file": str(stage.folder / "developer" / FILE),
-            "storage": world.storage,
-            "name": name,
-        }
-    )
-    while (event := stage.next_event(developer)).get("event") != "file is stored":
-        if event.get("event") == "step":
-            told(int(str(event["number"])))
+def _developers_job(world: World, name: str, key_arn: str) -> dict[str, str]:
+    return {
+        "url": world.url,
+        "ca": str(world.ca),
+        **world.developer.fields(),
+        "key_arn": key_arn,
+        "context": json.dumps(CONTEXT),
+        "file": str(world.stage.folder / "developer" / FILE),
+        "storage": world.storage,
+        "name": name,
+    }
 
 
 @final

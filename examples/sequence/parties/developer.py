@@ -29,8 +29,13 @@ _STORES: Final = 3
 
 
 def main() -> int:
-    """Encrypt one file, as the object on standard input says."""
-    settings = wire.read_message(sys.stdin.readline())
+    """Encrypt a file for each line of standard input, as the object in it says."""
+    for line in sys.stdin:
+        _encrypt(wire.read_message(line))
+    return 0
+
+
+def _encrypt(settings: dict[str, str]) -> None:
     pair = kms_client(settings).generate_data_key_pair_without_plaintext(
         KeyId=settings["key_arn"],
         KeyPairSpec="RSA_2048",
@@ -44,7 +49,6 @@ def main() -> int:
     storage.put(f"{settings['name']}.key", pair["PrivateKeyCiphertextBlob"])
     wire.tell_step(_STORES)
     wire.tell("file is stored")
-    return 0
 
 
 def _encrypted(file: Path, public_key: bytes) -> bytes:
