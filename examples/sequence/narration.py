@@ -8,8 +8,10 @@ _TEXT_COLUMNS: Final = 54
 STEPS: Final = (
     (
         "developer",
-        "asks the KMS for a data key pair. The public key comes plain, the private key "
-        "wrapped under a key of the KMS; the developer never has it.",
+        (
+            "asks the KMS for a data key pair. The public key comes plain, the private key "
+            "wrapped under a key of the KMS; the developer never has it."
+        ),
     ),
     (
         "OpenSSL CMS",
@@ -21,8 +23,10 @@ STEPS: Final = (
     ("vsock", "carries envelope, wrapped key and nonce into the enclave."),
     (
         "enclave",
-        "makes an RSA key in memory, and asks its security module for a document with the "
-        "public key and the nonce.",
+        (
+            "makes an RSA key in memory, and asks its security module for a document with the "
+            "public key and the nonce."
+        ),
     ),
     (
         "attestation service",
@@ -30,18 +34,24 @@ STEPS: Final = (
     ),
     (
         "enclave",
-        "calls Decrypt with the document as Recipient. The bytes pass the parent instance "
-        "inside TLS, whose CA is part of the image.",
+        (
+            "calls Decrypt with the document as Recipient. The bytes pass the parent instance "
+            "inside TLS, whose CA is part of the image."
+        ),
     ),
     (
         "KMS",
-        "verifies: who signed the call, which key wrapped the private key, and the "
-        "document's chain, signature, age and mode.",
+        (
+            "verifies: who signed the call, which key wrapped the private key, and the "
+            "document's chain, signature, age and mode."
+        ),
     ),
     (
         "KMS",
-        "decides: the key policy on the PCRs, the nonce used up, the audit line written. "
-        "It answers for the attested key alone.",
+        (
+            "decides: the key policy on the PCRs, the nonce used up, the audit line written. "
+            "It answers for the attested key alone."
+        ),
     ),
     ("enclave", "opens the answer: the private key of the data key pair."),
     ("OpenSSL CMS", "opens the CMS envelope inside the enclave, from pipe to pipe."),

@@ -114,17 +114,13 @@ def prepare(stage: Stage) -> World:
     )
 
 
-def _make_keys(
-    stage: Stage, settings: Mapping[str, str], ca: bytes
-) -> tuple[str, ...]:
+def _make_keys(stage: Stage, settings: Mapping[str, str], ca: bytes) -> tuple[str, ...]:
     """Make the keys, build the image that names the first one, and let that image in."""
     administrator = stage.start("administrator", "-m", "parties.administrator")
     administrator.say({**settings, "policy": key_policy(None)})
     arns = stage.wait_for("keys made", administrator)["arns"]
     keys = tuple(cast("list[str]", json.loads(str(arns))))
-    pcrs = image.build(
-        stage.folder / "image", ca_certificate=ca, key_arn=keys[0], context=CONTEXT
-    )
+    pcrs = image.build(stage.folder / "image", ca_certificate=ca, key_arn=keys[0], context=CONTEXT)
     administrator.say({"policy": key_policy(pcrs)})
     stage.wait_for("policy put", administrator)
     return keys
@@ -147,7 +143,7 @@ def _make_wrong_image(folder: Path) -> Path:
     shutil.copytree(folder / "image", wrong)
     application = wrong / "parties" / "application.py"
     text = application.read_text(encoding="utf-8")
-    changed = text.replace('    rows = ', "    return plaintext.decode()\n    rows = ")
+    changed = text.replace("    rows = ", "    return plaintext.decode()\n    rows = ")
     if changed == text:
         raise StageError("the application is not what the wrong image changes")
     application.write_text(changed, encoding="utf-8")
@@ -156,9 +152,7 @@ def _make_wrong_image(folder: Path) -> Path:
 
 def _start_access_key(stage: Stage, data: Path, principal: str) -> Party:
     command = ("-m", "nitro_attest_broker", "access-key", "create", "--data", str(data))
-    return stage.start(
-        "access-key command", *command, "--principal", principal, keep_output=True
-    )
+    return stage.start("access-key command", *command, "--principal", principal, keep_output=True)
 
 
 def _read_access_key(party: Party) -> AccessKey:

@@ -1,4 +1,4 @@
-"""Run the sequence from a developer's file to an enclave's result, then everything that can go wrong.
+"""Run the sequence from a developer's file to an enclave's result, then again with faults.
 
 `python examples/sequence/run.py`, or `make sequence`. It needs openssl, and the packages
 nitro-attest[kms] and nitro-attest-broker. The exit code is 0 if every expectation holds.
@@ -7,7 +7,8 @@ nitro-attest[kms] and nitro-attest-broker. The exit code is 0 if every expectati
 import shutil
 import signal
 import sys
-from typing import Final
+from types import FrameType
+from typing import Final, NoReturn
 
 from narration import STEPS, party_of, step_lines, table_line
 from parties.wire import has_vsock
@@ -24,15 +25,20 @@ def main() -> int:
     if shutil.which("openssl") is None:
         print("This example needs the openssl command.", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
-    with Stage() as stage:
-        try:
+    signal.signal(signal.SIGTERM, _end)
+    stage = Stage()
+    try:
+        with stage:
             expected = _run(stage)
-        except StageError as problem:
-            print(f"\nSTOPPED: {problem}", *stage.noise, sep="\n  ", file=sys.stderr)
-            return 1
+    except StageError as problem:
+        print(f"\nSTOPPED: {problem}", *stage.noise, sep="\n  ", file=sys.stderr)
+        return 1
     print("Every expectation holds." if expected else "AN EXPECTATION DOES NOT HOLD.")
     return 0 if expected else 1
+
+
+def _end(_number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(_TERMINATED)
 
 
 def _run(stage: Stage) -> bool:

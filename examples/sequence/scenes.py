@@ -54,7 +54,7 @@ class Outcome:
     nonce: str = ""
 
     def as_expected(self, scene: Scene) -> bool:
-        """Return whether it was stopped where it must be, for the right reason, and nothing left."""
+        """Return whether it stopped where it must, for the right reason, and nothing left."""
         last = LAST if scene.stopped is None else scene.stopped[0]
         return (
             self.stopped == scene.stopped

@@ -22,6 +22,7 @@ _SECONDS: Final = 180.0  # the whole; it takes about 15 on two cores with nothin
 _SILENT_SECONDS: Final = 30.0
 _END_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.02
+_MAX_FOLDER_BYTES: Final = 88  # the path of a socket has at most 107
 _HERE: Final = Path(__file__).parent
 Event = dict[str, object]
 
@@ -99,6 +100,9 @@ class Stage:
         """Make the folder and the pipe."""
         temporary = tempfile.TemporaryDirectory(prefix="sequence-")
         self.folder = Path(self._closing.enter_context(temporary))
+        if len(os.fsencode(self.folder)) > _MAX_FOLDER_BYTES:
+            self._closing.close()
+            raise StageError(f"set TMPDIR to a shorter path than {self.folder.parent}")
         reading, self._writing = os.pipe()
         reader = threading.Thread(target=self._read, args=(reading,))
         reader.start()
@@ -122,7 +126,7 @@ class Stage:
     def start(
         self, name: str, *arguments: str, folder: Path = _HERE, keep_output: bool = False
     ) -> Party:
-        """Start `python ARGUMENTS` in a folder, without the settings of the person who runs this."""
+        """Start `python ARGUMENTS` in a folder, without the AWS settings of whoever runs this."""
         process = subprocess.Popen(  # noqa: S603 - our own programs
             [sys.executable, *arguments],
             cwd=folder,

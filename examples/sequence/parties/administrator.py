@@ -2,11 +2,15 @@
 
 import json
 import sys
+from typing import TYPE_CHECKING, Final
 
 from parties import wire
 from parties.kms_client import kms_client
 
-TAGS = {"nitro-attest:attested": "true", "nitro-attest:fresh-nonce": "true"}
+if TYPE_CHECKING:
+    from mypy_boto3_kms.type_defs import TagTypeDef
+
+_TAGS: Final = {"nitro-attest:attested": "true", "nitro-attest:fresh-nonce": "true"}
 
 
 def main() -> int:
@@ -14,9 +18,9 @@ def main() -> int:
     settings = wire.read_message(sys.stdin.readline())
     kms = kms_client(settings)
     first = settings["policy"]
-    tags = [{"TagKey": name, "TagValue": value} for name, value in TAGS.items()]
+    tags: list[TagTypeDef] = [{"TagKey": name, "TagValue": value} for name, value in _TAGS.items()]
     arns = [
-        kms.create_key(Policy=first, Tags=tags, Description=name)["KeyMetadata"]["Arn"]
+        kms.create_key(Policy=first, Tags=tags, Description=name)["KeyMetadata"].get("Arn", "")
         for name in ("payments", "another key")
     ]
     wire.tell("keys made", arns=json.dumps(arns))

@@ -93,7 +93,7 @@ def main() -> int:
             wire.tell("stopped", step=str(stopped.step), reason=stopped.reason)
             answer = {"error": stopped.reason}
         except ClientError as error:
-            answer = {"error": error.response["Error"]["Code"]}
+            answer = {"error": error.response.get("Error", {}).get("Code", "")}
         wire.send(connection, answer)
     return 0
 
@@ -109,9 +109,7 @@ def _work(job: dict[str, str], module: Module) -> str:
 def _data_key(job: dict[str, str], module: Module) -> bytes:
     """Have the KMS decrypt the private key of the data key pair, for this enclave alone."""
     trusted = json.loads((_IMAGE / "trusted.json").read_text(encoding="utf-8"))
-    kms = attested(
-        _client(job), module, nonce=lambda: wire.bytes_of(job["nonce"])
-    )
+    kms = attested(_client(job), module, nonce=lambda: wire.bytes_of(job["nonce"]))
     try:
         answer = kms.decrypt(
             KeyId=trusted["key_arn"],

@@ -22,6 +22,10 @@ _LOOPBACK_CID: Final = 1  # VMADDR_CID_LOCAL; an enclave's parent is 3
 _ANY_PORT: Final = 0xFFFF_FFFF  # VMADDR_PORT_ANY
 
 
+class MessageError(Exception):
+    """Something else than a message was received."""
+
+
 def has_vsock() -> bool:
     """Return whether this machine can connect to itself by vsock; binding to any CID always can."""
     if not hasattr(socket, "AF_VSOCK"):
@@ -79,13 +83,13 @@ def receive(connection: socket.socket) -> dict[str, str]:
     """Receive one message, of at most a megabyte.
 
     Raises:
-        ValueError: It is longer, or no object of texts.
+        MessageError: It is longer, or no object of texts.
         EOFError: The other side ended the connection.
 
     """
     length = int.from_bytes(_exactly(connection, _LENGTH_BYTES), "big")
     if length > _MAX_MESSAGE:
-        raise ValueError("expected a message of at most a megabyte")
+        raise MessageError("expected a message of at most a megabyte")
     return read_message(_exactly(connection, length))
 
 
@@ -93,15 +97,18 @@ def read_message(data: bytes | str) -> dict[str, str]:
     """Return a JSON object of texts.
 
     Raises:
-        ValueError: It is something else.
+        MessageError: It is something else.
 
     """
-    found: object = json.loads(data)
+    try:
+        found: object = json.loads(data)
+    except ValueError:
+        raise MessageError("expected JSON") from None
     if not isinstance(found, dict):
-        raise ValueError("expected a JSON object")
+        raise MessageError("expected a JSON object")
     message = cast("dict[str, object]", found)
     if not all(isinstance(value, str) for value in message.values()):
-        raise ValueError("expected an object of texts")
+        raise MessageError("expected an object of texts")
     return cast("dict[str, str]", message)
 
 
