@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from nitro_attest_broker.pytest_plugin import fake_kms
-from support.broker_kit import Kit, make_kit
+pytest.register_assert_rewrite("support")  # so that its asserts count under -O as well
+
+
+from nitro_attest_broker.pytest_plugin import fake_kms  # noqa: E402 - as below
+from support.broker_kit import Kit, make_kit  # noqa: E402 - once its asserts are rewritten
 
 __all__ = ["fake_kms"]  # the fixture, from the source tree
 

@@ -150,7 +150,8 @@ def make_kit(
     store = Store(url)
     master = MasterKey([b"m" * 32])
     head_file = HeadFile(folder / "head.json")
-    assert is_new(store)
+    new = is_new(store)  # makes the tables
+    assert new
     create(store, master, head_file, {"event": "initialised"})
     given = Settings(
         account=ACCOUNT,
