@@ -29,7 +29,7 @@ demo: $(VENV)/core ## verify captured documents and print each verdict
 	@$(BIN)/python -m nitro_attest.demo
 
 ifeq ($(T),)
-test: format lint types contracts tests optimized check-generated docs wheel fuzz ## every check that needs no server; T=PATH: only these tests
+test: format lint types contracts tests optimized check-generated docs sdist fuzz ## every check that needs no server; T=PATH: only these tests
 	@echo "every check passed"
 else
 test: $(VENV)/all
@@ -38,7 +38,7 @@ endif
 
 # --- every check, in the order in which they are cheap -------------------------------------------
 
-.PHONY: format lint types contracts tests optimized check-generated docs wheel
+.PHONY: format lint types contracts tests optimized check-generated docs wheel sdist
 format: $(VENV)/all ## formatting (ruff)
 	$(BIN)/ruff format --check
 
@@ -75,6 +75,10 @@ wheel: $(VENV)/all ## build the wheel and the sdist, and use them in new environ
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
 	$(BIN)/python tests/project/check_wheel.py dist
+
+sdist: wheel ## the core's tests from the unpacked sdist
+	rm -rf build/sdist && mkdir -p build/sdist && tar -xzf dist/nitro_attest-*.tar.gz -C build/sdist --strip-components=1
+	cd build/sdist && PYTHONPATH=src $(abspath $(BIN))/python -m pytest -q $(TWO) tests/unit/core tests/golden tests/project tests/behaviour/test_vectors.py
 
 # --- with servers from Debian --------------------------------------------------------------------
 
