@@ -4,7 +4,10 @@
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+SDK := .venv-encryption-sdk
+AWS_CLI := .venv-awscli
+PIP_OF := bin/python -m pip --quiet --disable-pip-version-check
+PIP := $(VENV)/$(PIP_OF)
 NO_ASSERT_WARNING := -W "ignore:assertions not in test modules:pytest.PytestConfigWarning"
 QUICK := not full and not servers
 # Needs a server to be covered; `make test-servers` covers it, and `make coverage` adds all up.
@@ -51,6 +54,7 @@ contracts: $(VENV)/all ## which module may import which (import-linter)
 tests: $(VENV)/all ## the tests, with 100 % of the branches that need no server
 	COVERAGE_FILE=.coverage.tests $(BIN)/pytest -n 2 --cov --cov-report= --cov-fail-under=0 -m "$(QUICK)"
 	COVERAGE_FILE=.coverage.tests $(BIN)/coverage report --omit=$(NEED_SERVERS)
+	cd broker && COVERAGE_FILE=.coverage.tests ../$(BIN)/pytest -q --cov --cov-report= --cov-fail-under=0 -m "not servers"
 
 # pytest rewrites the asserts of test modules, so they count here as well; under -OO there are no
 # docstrings, so only the core's own tests run there.
@@ -72,12 +76,25 @@ wheel: $(VENV)/all ## build the wheel and the sdist, and use them in new environ
 # --- with servers from Debian --------------------------------------------------------------------
 
 .PHONY: test-servers coverage
-test-servers: $(VENV)/all ## the tests against real servers and clients (Redis, PostgreSQL, OpenSSL)
-	COVERAGE_FILE=.coverage.servers $(BIN)/pytest --cov --cov-report= --cov-fail-under=0 -m "servers and not full" tests
+test-servers: $(VENV)/all $(SDK)/all $(AWS_CLI)/all ## the tests against real servers and clients (Redis, PostgreSQL, AWS CLI, Chromium)
+	COVERAGE_FILE=.coverage.servers $(BIN)/pytest --cov --cov-report= --cov-fail-under=0 -m "servers and not full" tests \
+		--ignore tests/end_to_end/kms/test_encryption_sdk.py
+	$(SDK)/bin/python -m pytest -q -c pyproject.toml tests/end_to_end/kms/test_encryption_sdk.py
+	cd broker && COVERAGE_FILE=.coverage.servers AWS_CLI=$(CURDIR)/$(AWS_CLI)/bin/aws \
+		ENCRYPTION_SDK_PYTHON=$(CURDIR)/$(SDK)/bin/python \
+		../$(BIN)/pytest -q --cov --cov-report= --cov-fail-under=0 -m servers
 
 coverage: $(VENV)/all ## 100 % of all branches, after `make tests` and `make test-servers`
 	$(BIN)/coverage combine --keep .coverage.tests .coverage.servers
 	$(BIN)/coverage report
+	cd broker && ../$(BIN)/coverage combine --keep .coverage.tests .coverage.servers && ../$(BIN)/coverage report
+
+.PHONY: broker sequence
+broker: $(VENV)/all ## serve the key broker from a temporary folder on 127.0.0.1:8200
+	data=$$(mktemp -d) && trap 'rm -rf "$$data"' EXIT && $(BIN)/nitro-attest-broker serve --data "$$data"
+
+sequence: $(VENV)/all ## encrypt, store, carry, attest, release, decrypt inside: step by step
+	@$(BIN)/python examples/sequence/run.py
 
 # --- what is generated ---------------------------------------------------------------------------
 
@@ -85,9 +102,12 @@ coverage: $(VENV)/all ## 100 % of all branches, after `make tests` and `make tes
 generate: $(VENV)/all ## write vectors, messages, schema, rules table, console examples, public API
 	$(BIN)/python tests/project/generate.py
 
-lock: $(VENV)/all ## write requirements/dev.txt from dev.in, with hashes and without an index
+lock: $(VENV)/all ## write the locks in requirements/, with hashes and without an index
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-strip-extras --no-emit-index-url --no-emit-find-links requirements/dev.in -o requirements/dev.txt
+	for name in encryption-sdk awscli; do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-strip-extras --no-emit-index-url --no-emit-find-links \
+		requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 # --- what takes longer, or other versions --------------------------------------------------------
 
@@ -112,7 +132,7 @@ lowest: ## the tests with the oldest versions that pyproject.toml allows
 	.venv-lowest/bin/python -m pytest -q -n 2 -m "$(QUICK)" tests
 
 # SECONDS=60 fuzzes each target that long, HOURS=1 shares the hours among them; crashes stay in build/fuzz.
-FUZZ_TARGETS := envelope chain payload policy_file recipient nsm
+FUZZ_TARGETS := envelope chain walk payload policy_file recipient nsm
 SECONDS := 20
 fuzz: SECONDS := $(if $(HOURS),$(shell expr $(HOURS) \* 3600 / $(words $(FUZZ_TARGETS))),$(SECONDS))
 fuzz: $(VENV)/all ## fuzz each target for SECONDS=20, or share HOURS=n among them
@@ -156,9 +176,21 @@ $(VENV)/core: pyproject.toml
 $(VENV)/all: pyproject.toml requirements/dev.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --require-hashes --no-deps --requirement requirements/dev.txt
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(PIP) install --no-deps --no-build-isolation --editable . --editable broker
 	$(PIP) check
 	@touch $(VENV)/core $@
+
+# AWS's own clients, each in an environment of its own.
+$(SDK)/all: pyproject.toml requirements/encryption-sdk.txt
+	$(PYTHON) -m venv $(SDK)
+	$(SDK)/$(PIP_OF) install --require-hashes --no-deps --requirement requirements/encryption-sdk.txt
+	$(SDK)/$(PIP_OF) install --no-deps --no-build-isolation --editable . --editable broker
+	@touch $@
+
+$(AWS_CLI)/all: requirements/awscli.txt
+	$(PYTHON) -m venv $(AWS_CLI)
+	$(AWS_CLI)/$(PIP_OF) install --require-hashes --no-deps --requirement requirements/awscli.txt
+	@touch $@
 
 # The oldest versions that pyproject.toml allows.
 $(VENV)/lowest: $(VENV)/all requirements/lowest.txt

@@ -47,7 +47,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def counted(spki: bytes, signature: bytes, message: bytes) -> bool:
         keys.append(NAMES.get(spki, "another"))
-        return real(spki, signature, message)
+        return bool(real(spki, signature, message))
 
     monkeypatch.setattr(es384, "_choice", None)
     backend = es384.signature_backend()

@@ -19,7 +19,6 @@ from fuzz.invariant import check_refusal, require
 from nitro_attest import (
     AnyEnclave,
     AnyNitroTpm,
-    DebugEnclave,
     DocumentKind,
     MalformedDocumentError,
     NotChecked,
@@ -42,7 +41,7 @@ _RULES: Final = {
     "user_data": NotChecked(_WHY),
 }
 _POLICY: Final = {
-    DocumentKind.ENCLAVE: Policy(measurements=(AnyEnclave(_WHY), DebugEnclave(_WHY)), **_RULES),  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - the rules differ in type by name
+    DocumentKind.ENCLAVE: Policy(measurements=(AnyEnclave(_WHY),), **_RULES),  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - the rules differ in type by name
     DocumentKind.NITRO_TPM: Policy(measurements=(AnyNitroTpm(_WHY),), **_RULES),  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - as above
 }
 _SOME_TIME: Final = datetime(2026, 1, 3, tzinfo=UTC)

@@ -49,7 +49,7 @@ def _changes(data: bytes) -> list[bytes]:
     return found
 
 
-def _replaced(part: bytes, _: bytes) -> bytes:
+def _instead(part: bytes, _: bytes) -> bytes:
     return part
 
 
@@ -57,7 +57,7 @@ def one_input(data: bytes) -> None:
     """Hold both to the invariant for one chain."""
     chain = chains.fake_chain_at_now()
     for change in _changes(data):
-        chain = chains.change(chain, change[0] % 5, partial(_replaced, change[1:]))
+        chain = chains.change(chain, change[0] % 5, partial(_instead, change[1:]))
     try:
         anchor = chains.anchor_of(chain)
         verify(

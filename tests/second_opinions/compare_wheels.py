@@ -20,6 +20,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -114,6 +115,8 @@ def captured() -> Iterator[Json]:
 
 def documents(chance: Random) -> Iterator[Json]:
     """Return captured documents with one item or byte changed, and the fake's, signed again."""
+    import cbor2
+
     from fuzz import target_chain
     from nitro_attest.testing import ENCLAVE_MODULE_ID, FakeNitro
     from support.captured import GENUINE
@@ -122,12 +125,16 @@ def documents(chance: Random) -> Iterator[Json]:
     fake = chains.fake_chain_at_now()
     chain = chains.fake_nitro().chain(ENCLAVE_MODULE_ID, chains.NOW)
     doc = target_chain.document(fake)
-    payload = cbor.cbor2.loads(doc)[2]
+    payload = cbor2.loads(doc)[2]
     while True:
         entry = chance.choice(GENUINE)
         yield _case(cbor.mutate(entry.doc, chance), entry.time, entry.kind)
         signed = FakeNitro.sign(cbor.mutate(payload, chance), chain)
         yield _case(signed, chains.NOW, anchor=fake.certificates[0])
+
+
+def _instead(part: bytes, _: bytes) -> bytes:
+    return part
 
 
 def changed_chains(chance: Random) -> Iterator[Json]:
@@ -138,7 +145,8 @@ def changed_chains(chance: Random) -> Iterator[Json]:
     seeds = target_chain.seeds()
     while True:
         data = target_chain.mutate(chance.choice(seeds), chance)
-        chain = chains.change(chains.fake_chain_at_now(), data[0] % 5, lambda _, d=data: d[1:])
+        changed = partial(_instead, data[1:])
+        chain = chains.change(chains.fake_chain_at_now(), data[0] % 5, changed)
         doc = target_chain.document(chain)
         yield _case(doc, chains.NOW, anchor=chain.certificates[0])
 

@@ -1,7 +1,7 @@
-"""Check the Python examples of the README and the documentation with mypy strict and pyright strict.
+"""Check the Python examples of README and documentation with mypy strict and pyright strict.
 
 The blocks of one page follow one another, so they are one module; each line keeps its number, so
-that an error names the line of the page.
+that an error names the line of the page. The package is the one in this tree, whatever is installed.
 """
 
 import json
@@ -13,11 +13,15 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
+SOURCE: Final = ROOT / "src"
 BUILD: Final = ROOT / "build" / "examples"
 BLOCK: Final = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# awscrt has annotations, but no py.typed.
+MYPY: Final = f"[mypy]\nmypy_path = {SOURCE}\n[mypy-awscrt.*]\nfollow_untyped_imports = True\n"
 # A page shows one thing after the other: imports where they are needed, names used once.
 PYRIGHT: Final[dict[str, object]] = {
     "include": ["."],
+    "extraPaths": [str(SOURCE)],
     "typeCheckingMode": "strict",
     "reportUnusedExpression": "none",
     "reportConstantRedefinition": "none",
@@ -46,16 +50,17 @@ def main() -> int:
             name = path.relative_to(ROOT).with_suffix("").as_posix()
             (BUILD / f"{re.sub('[^a-z0-9]+', '_', name.lower())}.py").write_text(text, "utf-8")
             count += 1
+    (BUILD / "mypy.ini").write_text(MYPY, encoding="utf-8")
     (BUILD / "pyrightconfig.json").write_text(json.dumps(PYRIGHT), encoding="utf-8")
     commands = (
-        ["-m", "mypy", "--strict", "--config-file", "", "--no-incremental", "."],
+        ["-m", "mypy", "--strict", "--config-file", "mypy.ini", "--no-incremental", "."],
         ["-m", "pyright", "--pythonpath", sys.executable, "-p", "."],
     )
     codes = [
-        subprocess.run([sys.executable, *command], cwd=BUILD, check=False).returncode  # noqa: S603 - our own tools
+        subprocess.run([sys.executable, *command], cwd=BUILD, check=False).returncode  # noqa: S603 - type checkers
         for command in commands
     ]
-    print(f"{count} pages with examples checked")
+    sys.stdout.write(f"{count} pages with examples checked\n")
     return max(codes)
 
 

@@ -35,7 +35,7 @@ class TrustAnchor:
 
     Raises:
         PolicyError: The digest is not that of the certificate; the certificate is not a P-384 CA
-            certificate; the name is that of a root of AWS, and the certificate is not that root's.
+            certificate; the name is that of a root of AWS, and the certificate is not.
 
     """
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 )
 from cryptography.hazmat.primitives.hashes import SHA384
 
-from nitro_attest._core.errors import PolicyError
+from nitro_attest._core.errors import MissingExtraError, PolicyError
 
 SIGNATURE_BYTES: Final = 96  # RFC 9053 section 2.1: r and s of 48 bytes each
 P384_ORDER: Final = int(  # FIPS 186-5 via SP 800-186 section 3.2.1.4
@@ -73,7 +73,8 @@ def use_signature_backend(backend: SignatureBackend) -> None:
     No verdict depends on it, only speed.
 
     Raises:
-        PolicyError: `backend` is no `SignatureBackend`, or its package is not installed.
+        PolicyError: `backend` is no `SignatureBackend`.
+        MissingExtraError: Its package is not installed; install the extra `aws-lc`.
 
     """
     global _choice  # noqa: PLW0603 - one choice for each process
@@ -81,10 +82,8 @@ def use_signature_backend(backend: SignatureBackend) -> None:
         raise PolicyError("signature_backend", "expected a SignatureBackend")
     try:
         _choice = backend, _BUILDERS[backend]()
-    except ImportError as exc:
-        raise PolicyError(
-            "signature_backend", "not installed: pip install nitro-attest[aws-lc]"
-        ) from exc
+    except ImportError:
+        raise MissingExtraError(SignatureBackend.AWS_LC) from None
 
 
 def is_public_key(spki: bytes) -> bool:

@@ -17,6 +17,7 @@ from support.servers import folder, postgresql_server, redis_server
 
 pytestmark = pytest.mark.servers
 NONCES = 10_000
+FEW = 400
 DOCUMENTS = 1_000
 
 
@@ -44,30 +45,33 @@ def _create_tables(url: str) -> None:
     engine.dispose()
 
 
-def test_eight_processes_redeem_each_nonce_once(url: str) -> None:
-    """80,000 presentations, 10,000 redemptions."""
+@pytest.mark.parametrize("count", [FEW, pytest.param(NONCES, marks=pytest.mark.full)])
+def test_eight_processes_redeem_each_nonce_once(url: str, count: int) -> None:
+    """Each of 400 (in a full run 10,000) is presented eight times and redeemed once."""
     with open_store(url) as store:
-        nonces = [store.issue() for _ in range(NONCES)]
-    assert race_for_nonces(url, nonces, processes=8) == [1] * NONCES
+        nonces = [store.issue() for _ in range(count)]
+    assert race_for_nonces(url, nonces, processes=8) == [1] * count
 
 
-def test_two_workers_with_a_copy_each_get_one_result(url: str) -> None:
-    """A thousand documents, each given to two processes at once."""
+@pytest.mark.parametrize("count", [FEW, pytest.param(DOCUMENTS, marks=pytest.mark.full)])
+def test_two_workers_with_a_copy_each_get_one_result(url: str, count: int) -> None:
+    """Each of 400 documents (in a full run 1,000) is given to two processes at once."""
     with open_store(url) as store:
-        docs = [FAKE.enclave_document(nonce=store.issue()) for _ in range(DOCUMENTS)]
-    assert race_with_documents(url, docs, FAKE.trust_anchor, processes=2) == [1] * DOCUMENTS
+        docs = [FAKE.enclave_document(nonce=store.issue()) for _ in range(count)]
+    assert race_with_documents(url, docs, FAKE.trust_anchor, processes=2) == [1] * count
 
 
-def test_a_flood_of_invalid_documents_uses_up_none_of_a_thousand_nonces(url: str) -> None:
+@pytest.mark.parametrize("count", [FEW, pytest.param(DOCUMENTS, marks=pytest.mark.full)])
+def test_a_flood_of_invalid_documents_uses_up_no_nonce(url: str, count: int) -> None:
     """Each with a live nonce in it; then the good documents are accepted."""
     with open_store(url) as store:
-        _accept_all(store, _flood_of_invalid(store))
+        _accept_all(store, _flood_of_invalid(store, count))
 
 
 def test_a_flood_uses_up_no_nonce_in_memory_either() -> None:
     """Nor does a flood of issue(), which a full store refuses."""
     store = MemoryNonces(ttl=TTL, max_outstanding=DOCUMENTS)
-    docs = _flood_of_invalid(store)
+    docs = _flood_of_invalid(store, DOCUMENTS)
     for _ in range(10 * DOCUMENTS):
         with pytest.raises(NonceStoreUnavailableError):
             store.issue()
@@ -97,8 +101,8 @@ def _redeems(store: NonceStore, nonce: bytes) -> bool:
     return True
 
 
-def _flood_of_invalid(store: NonceStore) -> list[bytes]:
-    docs = [FAKE.enclave_document(nonce=store.issue()) for _ in range(DOCUMENTS)]
+def _flood_of_invalid(store: NonceStore, count: int) -> list[bytes]:
+    docs = [FAKE.enclave_document(nonce=store.issue()) for _ in range(count)]
     for doc in docs:
         for bad in (doc[:-1] + bytes([doc[-1] ^ 1]), doc[:-1], doc[:200] + doc[201:]):
             with pytest.raises(VerificationError):

@@ -98,7 +98,7 @@ def _execute(block: str) -> str:
         lines.append(command)
         if command == EXIT_CODE:
             lines.append(str(code))
-        elif command.startswith(MARK):
+        elif command.startswith(f"{MARK} "):
             ours = True
             done = run(*shlex.split(command.replace("\\\n", " "))[2:], columns=80)
             code = done.code
