@@ -10,6 +10,8 @@ PIP_OF := bin/python -m pip --quiet --disable-pip-version-check
 PIP := $(VENV)/$(PIP_OF)
 NO_ASSERT_WARNING := -W "ignore:assertions not in test modules:pytest.PytestConfigWarning"
 QUICK := not full and not servers
+# A file stays with one worker: the examples of one page follow one another.
+TWO := -n 2 --dist loadfile
 # Needs a server to be covered; `make test-servers` covers it, and `make coverage` adds all up.
 NEED_SERVERS := src/nitro_attest/nonces/redis.py,src/nitro_attest/nonces/sql.py
 T :=
@@ -46,21 +48,22 @@ lint: $(VENV)/all ## all rules of ruff
 types: $(VENV)/all ## mypy strict and pyright strict, the documentation's examples included
 	$(BIN)/mypy
 	$(BIN)/pyright
+	cd broker && ../$(BIN)/mypy && ../$(BIN)/pyright
 	$(BIN)/python tests/typing/check_examples.py
 
 contracts: $(VENV)/all ## which module may import which (import-linter)
 	$(BIN)/lint-imports
 
 tests: $(VENV)/all ## the tests, with 100 % of the branches that need no server
-	COVERAGE_FILE=.coverage.tests $(BIN)/pytest -n 2 --cov --cov-report= --cov-fail-under=0 -m "$(QUICK)"
+	COVERAGE_FILE=.coverage.tests $(BIN)/pytest $(TWO) --cov --cov-report= --cov-fail-under=0 -m "$(QUICK)"
 	COVERAGE_FILE=.coverage.tests $(BIN)/coverage report --omit=$(NEED_SERVERS)
 	cd broker && COVERAGE_FILE=.coverage.tests ../$(BIN)/pytest -q --cov --cov-report= --cov-fail-under=0 -m "not servers"
 
 # pytest rewrites the asserts of test modules, so they count here as well; under -OO there are no
 # docstrings, so only the core's own tests run there.
 optimized: $(VENV)/all ## the tests under python -O and -OO
-	PYTHONOPTIMIZE=1 $(BIN)/python -m pytest -q -n 2 -m "$(QUICK)" $(NO_ASSERT_WARNING) tests
-	PYTHONOPTIMIZE=2 $(BIN)/python -m pytest -q -n 2 $(NO_ASSERT_WARNING) tests/unit/core tests/behaviour/test_captured_documents.py
+	PYTHONOPTIMIZE=1 $(BIN)/python -m pytest -q $(TWO) -m "$(QUICK)" $(NO_ASSERT_WARNING) tests
+	PYTHONOPTIMIZE=2 $(BIN)/python -m pytest -q $(TWO) $(NO_ASSERT_WARNING) tests/unit/core tests/behaviour/test_captured_documents.py
 
 check-generated: $(VENV)/all ## that generated files are what their generators write
 	$(BIN)/python tests/project/generate.py --check
@@ -113,7 +116,7 @@ lock: $(VENV)/all ## write the locks in requirements/, with hashes and without a
 
 .PHONY: test-full versions lowest fuzz mutation rules
 test-full: $(VENV)/all ## the long runs as a whole, such as every bit flip of two documents
-	$(BIN)/pytest -n 2 -m "not servers"
+	$(BIN)/pytest $(TWO) -m "not servers"
 
 versions: $(VENV)/all ## the tests on other Pythons that are installed
 	@tested=; for v in 3.11 3.12 3.13 3.14; do \
@@ -125,11 +128,11 @@ versions: $(VENV)/all ## the tests on other Pythons that are installed
 	done; echo "other Pythons tested:$${tested:- none found}"
 
 tests-%: $(VENV)/all
-	$(BIN)/python --version && $(BIN)/pytest -q -n 2 -m "$(QUICK)" tests src
+	$(BIN)/python --version && $(BIN)/pytest -q $(TWO) -m "$(QUICK)" tests src
 
 lowest: ## the tests with the oldest versions that pyproject.toml allows
 	@$(MAKE) --no-print-directory VENV=.venv-lowest .venv-lowest/lowest
-	.venv-lowest/bin/python -m pytest -q -n 2 -m "$(QUICK)" tests
+	.venv-lowest/bin/python -m pytest -q $(TWO) -m "$(QUICK)" tests
 
 # SECONDS=60 fuzzes each target that long, HOURS=1 shares the hours among them; crashes stay in build/fuzz.
 FUZZ_TARGETS := envelope chain walk payload policy_file recipient nsm

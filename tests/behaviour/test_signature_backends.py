@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA384
 
 from nitro_attest import (
+    MissingExtraError,
     PolicyError,
     Reason,
     SignatureBackend,
@@ -80,9 +81,9 @@ def test_cryptography_is_used_where_aws_lc_is_missing(monkeypatch: pytest.Monkey
     """The extra is optional, and asking for it without having it is an error of the application."""
     monkeypatch.setitem(sys.modules, "awscrt.crypto", None)
     assert signature_backend() is SignatureBackend.CRYPTOGRAPHY
-    with pytest.raises(PolicyError) as caught:
+    with pytest.raises(MissingExtraError) as caught:
         use_signature_backend(SignatureBackend.AWS_LC)
-    assert caught.value.field == "signature_backend"
+    assert caught.value.extra == "aws-lc"
     assert signature_backend() is SignatureBackend.CRYPTOGRAPHY
 
 

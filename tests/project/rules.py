@@ -198,7 +198,7 @@ def fails(folder: Path, tests: list[str]) -> bool:
     paths = os.pathsep.join((str(folder / "src"), str(folder / "tests")))
     environment = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - pytest, on our own copy
             command,
             cwd=folder,
             env=environment,

@@ -4,8 +4,8 @@
 
 Each input is a certificate of a captured document or of the fake with one to three changes of an
 element, of a byte, or of the kind that certificates in the wild show. Ours is `read_certificate`
-with the profile. The exit code is 1 if ours accepts what the library rejects, or if anything but its
-own error leaves it.
+with the profile. The exit code is 1 if ours accepts what the library rejects, or if anything but
+its own error leaves it.
 """
 
 import argparse
@@ -86,7 +86,7 @@ def library(certificate: bytes) -> str:
 
 def main() -> int:
     """Compare both on mutated certificates."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()

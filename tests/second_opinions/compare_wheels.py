@@ -153,7 +153,7 @@ def changed_chains(chance: Random) -> Iterator[Json]:
 
 def _start(version: Path) -> "subprocess.Popen[str]":
     paths = os.pathsep.join((str(version.resolve()), str(TESTS)))
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603 - this script again
         [sys.executable, "-P", __file__, "--decide"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -198,7 +198,7 @@ def compare(name: str, cases: Iterator[Json], versions: tuple[Path, Path], keep:
 
 def main() -> int:
     """Compare two versions."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("versions", nargs="*", type=Path, metavar="VERSION")
     parser.add_argument("--decide", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--documents", type=int, default=20_000)

@@ -83,7 +83,7 @@ def use_signature_backend(backend: SignatureBackend) -> None:
     try:
         _choice = backend, _BUILDERS[backend]()
     except ImportError:
-        raise MissingExtraError(SignatureBackend.AWS_LC) from None
+        raise MissingExtraError(str(SignatureBackend.AWS_LC)) from None
 
 
 def is_public_key(spki: bytes) -> bool:

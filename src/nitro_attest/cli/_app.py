@@ -59,7 +59,7 @@ app = typer.Typer(
 )
 app.add_typer(_policy_commands.app, name="policy")
 app.add_typer(pcr_app, name="pcr")
-app.add_typer(_kms_commands.app, name="kms")
+app.add_typer(_kms_commands.app, name=_kms_commands.GROUP)
 
 Document = Annotated[
     str,
@@ -219,12 +219,15 @@ def completion(
 def run(arguments: list[str]) -> int:
     """Run one command and return the exit code."""
     completion_init()
+    # 1 is an answer of `kms lint` and `kms simulate`, so a mistake there is another code
+    in_kms = arguments[:1] == [_kms_commands.GROUP]
+    mistake = _kms_commands.MISTAKE if in_kms else Exit.MISTAKE
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # a reason in a policy may be in letters that the terminal does not have
             stream.reconfigure(errors="replace")
     try:
-        code = _run(arguments)
+        code = _run(arguments, mistake)
         if sys.stdout is not None:
             sys.stdout.flush()
     except typer.TyperException as exc:
@@ -233,7 +236,7 @@ def run(arguments: list[str]) -> int:
         complain(str(exc))
     except VerificationError as exc:  # of `inspect`, which verifies nothing but has to read
         complain(str(exc))
-        return EXIT_OF[type(exc)]
+        return mistake if in_kms else EXIT_OF[type(exc)]
     except BrokenPipeError:  # whoever read our output has gone
         _drop_output()
     except OSError as exc:  # every file is read in one place that turns this into a PolicyError
@@ -241,15 +244,15 @@ def run(arguments: list[str]) -> int:
         complain(f"standard output: cannot be written: {exc.strerror}")
     else:
         return code
-    return Exit.MISTAKE
+    return mistake
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], mistake: int) -> int:
     command = get_command(app)
     groups = {group.name for group in app.registered_groups}
     if not arguments or (len(arguments) == 1 and arguments[0] in groups):
         command.main(args=[*arguments, "--help"], prog_name=PROGRAM, standalone_mode=False)
-        return Exit.MISTAKE  # nothing was verified
+        return mistake  # nothing was verified
     return int(command.main(args=arguments, prog_name=PROGRAM, standalone_mode=False) or 0)
 
 

@@ -1,32 +1,32 @@
 """The commands that review a KMS key policy and decide single requests under it.
 
 Exit codes: `lint` 0 without findings at or above --fail-on, 1 with some; `simulate` 0 allowed, 1
-denied; both 2 if something cannot be read or decided.
+denied; both 2 if something cannot be read or decided, or the call itself is a mistake.
 """
 
 import json
-import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from functools import wraps
-from typing import Annotated, Final, NoReturn, ParamSpec, assert_never, final
+from typing import Annotated, Final, NoReturn, assert_never, final
 
 import typer
+from rich.text import Text
 
 from nitro_attest import DocumentKind, PolicyError, read_unverified
+from nitro_attest._text import printable
 from nitro_attest.cli._files import read_document, read_text
-from nitro_attest.cli._lines import complain
 from nitro_attest.cli._sarif import to_sarif
+from nitro_attest.cli._terminal import BAD, FAINT, GOOD, WARN, Page, page
 from nitro_attest.reference_values import kms
+
+GROUP: Final = "kms"
+MISTAKE: Final = 2  # exit code of all that is neither a review nor a decision
 
 app = typer.Typer(help="Review and simulate KMS key policies.", no_args_is_help=True)
 
 _FAILED: Final = 1
-_UNREADABLE: Final = 2
-_WIDTH: Final = 80
 _PCR_DIGITS: Final = 96
-
-_P = ParamSpec("_P")
+_STYLES: Final = {kms.Severity.ERROR: BAD, kms.Severity.WARNING: WARN, kms.Severity.NOTE: FAINT}
 
 File = Annotated[
     str,
@@ -47,22 +47,7 @@ class Format(StrEnum):
     SARIF = "sarif"
 
 
-def _reports_mistakes(command: Callable[_P, None]) -> Callable[_P, None]:
-    """Return a command that ends with exit code 2 for what cannot be read or decided."""
-
-    @wraps(command)
-    def run(*args: _P.args, **kwargs: _P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except PolicyError as exc:
-            complain(str(exc))
-            raise typer.Exit(_UNREADABLE) from None
-
-    return run
-
-
 @app.command()
-@_reports_mistakes
 def lint(
     file: File,
     output: Annotated[
@@ -85,10 +70,10 @@ def lint(
         if code not in kms.FINDING_CODES or not reason.strip():
             raise PolicyError("--ignore", "expected a code that lint prints, =, and your reason")
     data = read_text(file)
-    findings = kms.lint(kms.KeyPolicy.read(data, source=file))
+    findings = kms.lint(kms.KeyPolicy.read(data, source=printable(file)))
     match output:
         case Format.TEXT:
-            _print_findings(findings, ignored)
+            _show_findings(findings, ignored, page())
         case Format.JSON:
             typer.echo(json.dumps({"file": file, "findings": _plain(findings, ignored)}))
         case Format.SARIF:
@@ -103,7 +88,6 @@ def lint(
 
 
 @app.command()
-@_reports_mistakes
 def simulate(  # noqa: PLR0913, PLR0917 - one argument an option
     file: File,
     operation: Annotated[
@@ -149,7 +133,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - one argument an option
 
     The document is not verified. Exit codes: 0 allowed, 1 denied, 2 not decided.
     """
-    policy = kms.KeyPolicy.read(read_text(file), source=file)
+    policy = kms.KeyPolicy.read(read_text(file), source=printable(file))
     asking = principal if principal is not None else _only_principal(policy)
     if pcr and nitrotpm_pcr:
         raise PolicyError("--pcr", "expected --pcr or --nitrotpm-pcr, found both")
@@ -172,11 +156,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - one argument an option
     if as_json:
         typer.echo(json.dumps(_decision(decision, operation, asking)))
     else:
-        typer.echo(f"{'ALLOWED' if decision.allowed else 'DENIED'}  {operation}")
-        typer.echo(f"principal  {_printable(asking)}")
-        typer.echo(f"document   {'given, not verified here' if has_document else 'none'}")
-        typer.echo()
-        _wrapped(decision.why, "")
+        _show_decision(decision, operation, asking, page(), has_document=has_document)
     if not decision.allowed:
         raise typer.Exit(_FAILED)
 
@@ -217,43 +197,57 @@ def _refuse_pcr() -> NoReturn:
     ) from None
 
 
-def _print_findings(findings: tuple[kms.Finding, ...], ignored: dict[str, str]) -> None:
+def _show_decision(
+    decision: kms.Decision, operation: str, principal: str, out: Page, *, has_document: bool
+) -> None:
+    word = Text("ALLOWED", style=GOOD) if decision.allowed else Text("DENIED", style=BAD)
+    out.line(word, f"  {operation}")
+    out.rows(
+        [
+            (("principal",), (printable(principal),)),
+            (("document",), ("given, not verified here" if has_document else "none",)),
+        ]
+    )
+    out.gap()
+    out.line(printable(decision.why))
+
+
+def _show_findings(findings: tuple[kms.Finding, ...], ignored: dict[str, str], out: Page) -> None:
     repaired: set[int] = set()
     for found in findings:
+        where = f"{found.code}, {printable(str(found.statement))}"
         if found.code in ignored:
-            _wrapped(f"ignored {found.code}, {found.statement}: {ignored[found.code]}", "")
+            out.line(Text("ignored", style=FAINT), f" {where}: {printable(ignored[found.code])}")
         else:
-            typer.echo(f"{found.severity} {found.code}, {_printable(str(found.statement))}")
-            _wrapped(found.why, "  ")
+            out.line(Text(found.severity, style=_STYLES[found.severity]), f" {where}")
+            out.line(printable(found.why), indent=2)
             if found.statement.index not in repaired:
                 repaired.add(found.statement.index)
-                _print_repair(found.repaired)
-        typer.echo()
+                _show_repair(found.repaired, out)
+        out.gap()
     open_findings = [found for found in findings if found.code not in ignored]
     counts = [
         _counted(sum(found.severity is severity for found in open_findings), severity)
         for severity in kms.Severity
     ]
-    typer.echo(f"{', '.join(counts)}, {len(findings) - len(open_findings)} ignored")
+    out.line(f"{', '.join(counts)}, {len(findings) - len(open_findings)} ignored")
     if repaired:
-        typer.echo("A repair answers the first finding of its statement: apply it and run again.")
+        out.line("A repair answers the first finding of its statement: apply it and run again.")
 
 
 def _counted(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
-def _print_repair(repaired: tuple[str, ...] | None) -> None:
-    """Print statements as JSON; a digest stays on one line, to be copied."""
+def _show_repair(repaired: tuple[str, ...] | None, out: Page) -> None:
     if repaired is None:
-        typer.echo("  No repair can be written from the policy alone.")
+        out.line("No repair can be written from the policy alone.", indent=2)
     elif not repaired:
-        typer.echo("  Repaired: remove the statement.")
+        out.line("Repaired: remove the statement.", indent=2)
     else:
-        typer.echo("  Repaired:")
+        out.line("Repaired:", indent=2)
         for statement in repaired:
-            shown = json.dumps(json.loads(statement), indent=2)
-            typer.echo(textwrap.indent(shown, "    "))
+            out.verbatim(json.dumps(json.loads(statement), indent=2), indent=4)
 
 
 def _plain(findings: tuple[kms.Finding, ...], ignored: dict[str, str]) -> list[dict[str, object]]:
@@ -285,20 +279,3 @@ def _decision(decision: kms.Decision, operation: str, principal: str) -> dict[st
         "undecided": names(decision.undecided),
         "why": decision.why,
     }
-
-
-def _wrapped(text: str, indent: str) -> None:
-    """Print text in lines of 80 columns; a longer word, such as a digest, is not cut."""
-    lines = textwrap.wrap(
-        _printable(text),
-        _WIDTH,
-        initial_indent=indent,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    typer.echo("\n".join(lines))
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in text)

@@ -59,6 +59,11 @@ class Page:
         for line in self._wrapped(text, indent):
             self._put(line)
 
+    def verbatim(self, text: str, indent: int = 0) -> None:
+        """Write lines as they are, to be copied: none is wrapped, however wide the terminal."""
+        for line in text.splitlines():
+            self._put(Text(" " * indent + line))
+
     def gap(self) -> None:
         """Write an empty line."""
         self._put(Text())

@@ -7,15 +7,14 @@ from typing import Any
 
 import jsonschema
 import pytest
-from jsonschema import FormatChecker
 
 from nitro_attest.cli._sarif import to_sarif
 from nitro_attest.reference_values import kms
 from nitro_attest.testing import FakeNitro
 from unit.cli.console import Finished, run
+from unit.cli.sarif_schema import SCHEMA
 from unit.reference_values.broken_policies import ADMIN, BROKEN, CLEAN, PCR, PREFIX, ROLE, USE
 
-SCHEMA = json.loads((Path(__file__).parent / "sarif" / "sarif-2.1.0.json").read_text())
 FAKE = FakeNitro(seed=b"kms commands, never trust", now=datetime(2026, 1, 3, tzinfo=UTC))
 RIGHT = {index: bytes.fromhex(PCR[index]) for index in (0, 1, 2)}
 CONTEXT = ("--context", "app=payments")
@@ -30,17 +29,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def lint(folder: Path, policy: object, *options: str) -> Finished:
+def lint(folder: Path, policy: object, *options: str, columns: int | None = None) -> Finished:
     """Review a policy in a file."""
     text = policy if isinstance(policy, str) else json.dumps(policy, indent=2)
     (folder / "key policy.json").write_text(text)
-    return run("kms", "lint", "key policy.json", *options)
+    return run("kms", "lint", "key policy.json", *options, columns=columns)
 
 
-def simulate(folder: Path, policy: object, *options: str) -> Finished:
+def simulate(folder: Path, policy: object, *options: str, columns: int | None = None) -> Finished:
     """Decide a request under a policy in a file."""
     (folder / "policy.json").write_text(json.dumps(policy))
-    return run("kms", "simulate", "policy.json", *options)
+    return run("kms", "simulate", "policy.json", *options, columns=columns)
 
 
 def test_a_clean_policy_exits_with_0(folder: Path) -> None:
@@ -114,20 +113,83 @@ def test_ignoring_needs_a_code_and_a_reason(folder: Path, option: str) -> None:
 
 
 def test_the_text_names_code_statement_reason_and_one_repair_a_statement(folder: Path) -> None:
-    """In 80 columns, except digests, which are never cut."""
+    """A finding's repair comes once for each statement."""
     done = lint(folder, BROKEN["only PCR0"][0])
     assert 'warning pcr0-only, Statement[1] ("payments")' in done.out
     assert done.out.count("Repaired:") == 1
     assert PCR[0] in done.out
     assert lint(folder, DEFAULT).out.count("Repaired:") == 1
-    prose = [line for line in done.out.splitlines() if not line.startswith("    ")]
-    assert max(map(len, prose)) <= 80
     assert (
         "remove the statement"
         in lint(folder, {"Statement": {**USE, "Action": "kms:Sign", "Condition": {}}}).out
     )
     undecidable = {**USE, "Condition": {**USE["Condition"], "Bool": {"aws:ViaAWSService": "false"}}}
     assert "No repair" in lint(folder, {"Statement": undecidable}).out
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_a_terminal_gets_lines_of_its_width_and_repairs_to_copy(folder: Path, columns: int) -> None:
+    """Prose is wrapped; the JSON of a repair is what it was, a digest on one line."""
+    done = lint(folder, BROKEN["only PCR0"][0], columns=columns)
+    prose = [line for line in done.out.splitlines() if not line.startswith("    ")]
+    assert max(map(len, prose)) <= min(columns, 100)
+    copied = done.out.partition("Repaired:\n")[2].partition("\n\n")[0]
+    assert json.loads(copied)["Sid"] == "payments"
+    options = ("--operation", "Decrypt", "--principal", ROLE)
+    denied = simulate(folder, CLEAN, *options, columns=columns)
+    assert max(map(len, denied.out.splitlines())) <= min(columns, 100)
+
+
+def test_a_pipe_gets_one_line_for_each_reason(folder: Path) -> None:
+    """For grep and awk."""
+    (found,) = kms.lint(BROKEN["only PCR0"][0])
+    assert f"  {found.why}" in lint(folder, BROKEN["only PCR0"][0]).out.splitlines()
+
+
+def test_names_in_a_policy_cannot_write_to_the_terminal(folder: Path) -> None:
+    """Neither the reason of an ignored finding, nor the name of a file."""
+    options = ("--ignore", "pcr0-only=a\x1b[2Jb\u202ec")
+    for form in ("text", "json", "sarif"):
+        done = lint(folder, BROKEN["only PCR0"][0], *options, "--format", form)
+        assert done.code == 0
+        assert done.out.replace("\n", "").isprintable()
+    done = run("kms", "lint", "no\x1bsuch\nfile")
+    assert (done.code, done.err.count("\n"), done.err[:-1].isprintable()) == (2, 1, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("no-such-command",),
+        ("lint",),
+        ("lint", "--bad-option"),
+        ("lint", "policy.json", "another.json"),
+        ("lint", "policy.json", "--format", "xml"),
+        ("lint", "policy.json", "--fail-on", "nothing"),
+        ("simulate",),
+        ("simulate", "policy.json"),
+        ("simulate", "policy.json", "--operation"),
+        ("simulate", "policy.json", "--operation", "Decrypt", "--strictness", "none"),
+    ],
+)
+def test_a_mistake_in_the_call_exits_with_2(folder: Path, arguments: tuple[str, ...]) -> None:
+    """1 would say that there are findings, or that the request is denied."""
+    (folder / "policy.json").write_text(json.dumps(CLEAN))
+    assert run("kms", *arguments).code == 2
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("lint", "--help"), ("simulate", "-h")])
+def test_help_that_is_asked_for_exits_with_0(arguments: tuple[str, ...]) -> None:
+    """It is no mistake."""
+    assert run("kms", *arguments).code == 0
+
+
+@pytest.mark.parametrize("group", ["policy", "pcr"])
+def test_a_mistake_in_another_group_exits_with_1(group: str) -> None:
+    """There 2 says that a document is malformed."""
+    assert run(group, "no-such-command").code == 1
+    assert run(group).code == 1
 
 
 def test_json_holds_every_finding_with_its_repair(folder: Path) -> None:
@@ -145,16 +207,16 @@ def test_json_holds_every_finding_with_its_repair(folder: Path) -> None:
 
 
 def sarif(text: str) -> dict[str, Any]:
-    """Return the run of a SARIF log that is valid under the format's own schema."""
+    """Return the run of a SARIF log that is valid under the schema of what is written."""
     log = json.loads(text)
-    jsonschema.validate(log, SCHEMA, format_checker=FormatChecker())
+    jsonschema.validate(log, SCHEMA)
     found: list[dict[str, Any]] = log["runs"]
     assert len(found) == 1
     return found[0]
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_sarif_is_valid_under_its_schema(folder: Path, name: str) -> None:
+def test_sarif_is_valid(folder: Path, name: str) -> None:
     """For every broken policy; each result names a rule, a file and a statement."""
     done = lint(folder, BROKEN[name][0], "--format", "sarif")
     found = sarif(done.out)
@@ -181,6 +243,22 @@ def test_sarif_points_at_the_line_where_the_statement_begins(folder: Path) -> No
     assert {
         it["locations"][0]["physicalLocation"]["region"]["startLine"] for it in found["results"]
     } == {1}
+
+
+def test_the_schema_notices_what_sarif_does_not_allow() -> None:
+    """The test's own schema: a line 0, a level that does not exist, no message, another version."""
+    text = to_sarif(kms.lint(DEFAULT), file="a.json", text="", ignored={})
+    spoiled: list[tuple[str, str]] = [
+        ('"startLine": 1', '"startLine": 0'),
+        ('"level": "error"', '"level": "fatal"'),
+        ('"message"', '"massage"'),
+        ('"version": "2.1.0"', '"version": "2.0.0"'),
+        ('"uri": "a.json"', '"uri": "a b.json"'),
+    ]
+    for right, wrong in spoiled:
+        assert right in text
+        with pytest.raises(jsonschema.ValidationError):
+            sarif(text.replace(right, wrong))
 
 
 def test_a_file_name_of_any_letters_becomes_a_uri() -> None:

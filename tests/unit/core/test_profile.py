@@ -35,10 +35,10 @@ FAULTS: list[tuple[Mapping[str, object], Reason]] = [
         {"extensions": (*CA.extensions, *_extensions(("551d0e", True)))},
         Reason.CHAIN_EXTENSION,
     ),
-]
-FAULTS += [
-    ({"extensions": (*CA.extensions, *_extensions((oid, False)))}, Reason.CHAIN_EXTENSION)
-    for oid in ("551d1e", "551d21", "551d24", "551d25", "551d36")
+    *(
+        ({"extensions": (*CA.extensions, *_extensions((oid, False)))}, Reason.CHAIN_EXTENSION)
+        for oid in ("551d1e", "551d21", "551d24", "551d25", "551d36")
+    ),
 ]
 
 

@@ -1,0 +1,1 @@
+"""The parties of the sequence. Each module with a `main` is a process of its own."""
