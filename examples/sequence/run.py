@@ -67,8 +67,7 @@ def _introduce(world: World) -> None:
     s3 = world.storage.startswith("http:")
     print("From a developer's file to an enclave's result, each party a process of its own.")
     print("There is no Nitro hardware here: the attestation service is nitro-attest's")
-    print("FakeNitro, whose root the KMS trusts in place of AWS's. The KMS is")
-    print("nitro-attest-broker.")
+    print("FakeNitro, and the KMS, nitro-attest-broker, trusts its root in place of AWS's.")
     print(f"Storage: {'the S3 of moto, over HTTP' if s3 else 'a directory'}")
     print(f"Vsock:   {'AF_VSOCK, loopback' if has_vsock() else 'AF_UNIX in its place'}\n")
 
@@ -88,8 +87,9 @@ def _show_faults(world: World, good: Outcome) -> bool:
     print(_RULE)
     print("key: whether the KMS released the data key, which only the enclave can open. It")
     print("     does so for the changed blob, since only who opens a file can tell.\n")
-    print("None of these runs returned a result. The contents of the file are in no file")
-    print("but the developer's, and in nothing that a party logged or told.\n")
+    if expected:
+        print("None of these runs returned a result. The contents of the file are in no file")
+        print("but the developer's, and in nothing that a party logged or told.\n")
     return expected
 
 

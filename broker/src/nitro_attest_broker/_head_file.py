@@ -1,6 +1,6 @@
 """The head of the audit log, exported to a file outside the database.
 
-It says how far the log had come. A database that is behind it is an older backup, or was rolled
+It says how far the log had come. A database with less is an older backup, or was rolled
 back by somebody who can write to it (row 132 of the attacks).
 """
 
