@@ -490,6 +490,16 @@ def test_the_other_condition_keys(
         assert decide(allow(condition), **given).allowed is allowed
 
 
+def test_a_service_belongs_to_no_account() -> None:
+    """So an empty name, which is none, is not its account."""
+    statement = {"Principal": {"AWS": ""}}
+    service = "ec2.amazonaws.com"
+    with pytest.raises(PolicyError):
+        decide(allow(**statement), principal=service)
+    denied = decide(allow(**statement), principal=service, strictness=kms.Strictness.LENIENT)
+    assert (denied.allowed, denied.delegated, len(denied.undecided)) == (False, (), 1)
+
+
 def test_the_keys_of_a_service_and_of_a_grant_are_not_known() -> None:
     """AWS does not say what a service's ARN is, nor which context CreateGrant has."""
     for key in ("aws:PrincipalArn", "kms:CallerAccount"):

@@ -5,6 +5,7 @@ permissions, ReEncryptFrom and ReEncryptTo. GenerateRandom, CreateKey and the Li
 key, so no key policy decides about them.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from nitro_attest import PolicyError
@@ -75,6 +76,8 @@ OPERATIONS: Final = frozenset(
         "VerifyMac",
     }
 )
+_IN_POLICIES: Final = {operation: f"kms:{ascii_lower(operation)}" for operation in OPERATIONS}
+_KEPT_ELEMENTS: Final = 1024  # more than the statements of the longest key policy
 
 
 def check_operation(operation: str) -> str:
@@ -97,6 +100,19 @@ def check_operation(operation: str) -> str:
 
 def covers(actions: Names, operation: str) -> bool:
     """Return whether an Action or NotAction element covers an operation; names have no case."""
-    wanted = f"kms:{ascii_lower(operation)}"
-    listed = any(matches(ascii_lower(text), wanted) for text in actions.texts)
-    return listed is (actions.element == "Action")
+    return (operation in _listed(actions.texts)) is (actions.element == "Action")
+
+
+@lru_cache(maxsize=_KEPT_ELEMENTS)
+def _listed(texts: tuple[str, ...]) -> frozenset[str]:
+    """Return the operations that an element lists.
+
+    All at once, so that each text is compiled once, however many operations are asked for: a key
+    policy has room for thousands of texts.
+    """
+    return frozenset(
+        operation
+        for text in dict.fromkeys(map(ascii_lower, texts))
+        for operation, wanted in _IN_POLICIES.items()
+        if matches(text, wanted)
+    )

@@ -105,6 +105,8 @@ def names_caller(
 
 def _names_account(principals: Principals, caller: Caller) -> bool:
     """Return whether the caller's account is named, by its number or its ARN."""
+    if caller.kind is Kind.SERVICE:  # it has none
+        return False
     root = f"arn:{caller.partition}:iam::{caller.account}:root"
     return any(kind == "AWS" and name in (caller.account, root) for kind, name in principals.names)
 
