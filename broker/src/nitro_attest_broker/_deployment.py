@@ -37,6 +37,7 @@ from nitro_attest_broker._sealing import KEY_BYTES
 from nitro_attest_broker._settings import Settings, read_settings, write_default_settings
 from nitro_attest_broker._store import Store, StoreUnavailableError
 
+_CLOCKS_APART: Final = timedelta(seconds=30)
 _NONCE_SECONDS: Final = 300
 
 
@@ -272,6 +273,8 @@ def _nonces(opened: Opened) -> NonceStore:
         SigningKeys(current=1, secrets={1: opened.ledger.nonce_key()}),
         ttl=timedelta(seconds=_NONCE_SECONDS),
         spent=SqlOnce(engine),
+        # A file serves one machine, whose one clock stamps and checks; servers may differ.
+        max_clock_skew=timedelta(0) if engine.dialect.name == "sqlite" else _CLOCKS_APART,
     )
 
 
