@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 YES, NO, OPEN = frozenset({True}), frozenset({False}), frozenset({True, False})
 Answers = frozenset[bool]
@@ -67,8 +67,9 @@ def opposite(answers: Answers) -> Answers:
 
 def listed(value: Any) -> list[Any]:
     """Return a value as a list: "the brackets are optional"."""
-    found: list[Any] = value if isinstance(value, list) else [value]
-    return found
+    if isinstance(value, list):
+        return cast("list[object]", value)
+    return [value]
 
 
 def statement_applies(one: dict[str, Any], asked: Asked, version: str) -> Answers:
