@@ -26,6 +26,17 @@ app = typer.Typer(help="Review and simulate KMS key policies.", no_args_is_help=
 
 _FAILED: Final = 1
 _PCR_DIGITS: Final = 96
+_OPTIONS: Final = {
+    "operation": "--operation",
+    "principal": "--principal",
+    "role_arn": "--role-arn",
+    "document": "--document",
+    "pcrs": "--pcr",
+    "encryption_context": "--context",
+    "key_arn": "--key-arn",
+    "account": "--account",
+    "via_service": "--via-service",
+}
 _STYLES: Final = {kms.Severity.ERROR: BAD, kms.Severity.WARNING: WARN, kms.Severity.NOTE: FAINT}
 
 File = Annotated[
@@ -138,20 +149,23 @@ def simulate(  # noqa: PLR0913, PLR0917 - one argument an option
     if pcr and nitrotpm_pcr:
         raise PolicyError("--pcr", "expected --pcr or --nitrotpm-pcr, found both")
     pcrs = dict(_pcrs(pcr or nitrotpm_pcr or ()))
-    decision = kms.simulate(
-        policy,
-        operation,
-        principal=asking,
-        role_arn=role_arn,
-        document=None if document is None else read_unverified(read_document(document)),
-        pcrs=pcrs or None,
-        kind=DocumentKind.NITRO_TPM if nitrotpm_pcr else DocumentKind.ENCLAVE,
-        encryption_context=dict(_pairs(context or (), "--context", "NAME=VALUE")),
-        key_arn=key_arn,
-        account=account,
-        via_service=via_service,
-        strictness=strictness,
-    )
+    try:
+        decision = kms.simulate(
+            policy,
+            operation,
+            principal=asking,
+            role_arn=role_arn,
+            document=None if document is None else read_unverified(read_document(document)),
+            pcrs=pcrs or None,
+            kind=DocumentKind.NITRO_TPM if nitrotpm_pcr else DocumentKind.ENCLAVE,
+            encryption_context=dict(_pairs(context or (), "--context", "NAME=VALUE")),
+            key_arn=key_arn,
+            account=account,
+            via_service=via_service,
+            strictness=strictness,
+        )
+    except PolicyError as exc:
+        raise PolicyError(_OPTIONS.get(exc.field, exc.field), exc.problem) from None
     has_document = document is not None or bool(pcrs)
     if as_json:
         typer.echo(json.dumps(_decision(decision, operation, asking)))
@@ -164,9 +178,9 @@ def simulate(  # noqa: PLR0913, PLR0917 - one argument an option
 def _only_principal(policy: kms.KeyPolicy) -> str:
     names = policy.named_principals()
     if len(names) != 1:
-        found = ", ".join(names[:5]) if names else "none"
+        found = f"several: {', '.join(names[:5])}" if names else "nobody by an ARN"
         raise PolicyError(
-            "--principal", f"expected who asks: the policy allows not exactly one, but {found}"
+            "--principal", f"expected the ARN of who asks, because the policy allows {found}"
         )
     return names[0]
 

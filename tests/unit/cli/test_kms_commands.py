@@ -321,7 +321,7 @@ def test_the_only_principal_of_a_policy_is_the_default(folder: Path) -> None:
     several = simulate(folder, CLEAN, "--operation", "Decrypt")
     assert (several.code, ADMIN in several.err) == (2, True)
     nobody = simulate(folder, {"Statement": {**USE, "Principal": "*"}}, "--operation", "Decrypt")
-    assert (nobody.code, "none" in nobody.err) == (2, True)
+    assert (nobody.code, "nobody" in nobody.err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -347,6 +347,23 @@ def test_a_request_that_cannot_be_exits_with_2(folder: Path, options: tuple[str,
     """One line on standard error."""
     done = simulate(folder, {"Statement": USE}, *options)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--operation", "decrypt"), "--operation"),
+        (("--operation", "Decrypt", "--principal", "payments"), "--principal"),
+        (("--operation", "Sign", "--pcr", f"0={PCR[0]}"), "--document"),
+        (("--operation", "Decrypt", "--account", "1"), "--account"),
+    ],
+)
+def test_a_mistake_in_a_request_names_its_option(
+    folder: Path, options: tuple[str, ...], named: str
+) -> None:
+    """The words of the command line, not those of Python."""
+    done = simulate(folder, {"Statement": USE}, *options)
+    assert (done.code, done.err.startswith(f"nitro-attest: {named}: ")) == (2, True)
 
 
 def test_a_document_that_is_none_exits_with_2(folder: Path) -> None:

@@ -490,6 +490,17 @@ def test_the_other_condition_keys(
         assert decide(allow(condition), **given).allowed is allowed
 
 
+@pytest.mark.parametrize("operation", ["decrypt", "kms:Decrypt", "KMS:DECRYPT"])
+def test_an_operation_in_other_letters_is_refused_with_the_right_ones(operation: str) -> None:
+    """As a policy may write it; for one that does not exist there is nothing to say."""
+    with pytest.raises(PolicyError) as caught:
+        decide(allow(), operation)
+    assert (caught.value.field, "write Decrypt" in caught.value.problem) == ("operation", True)
+    with pytest.raises(PolicyError) as unknown:
+        decide(allow(), "Decipher")
+    assert "write" not in unknown.value.problem
+
+
 def test_a_service_belongs_to_no_account() -> None:
     """So an empty name, which is none, is not its account."""
     statement = {"Principal": {"AWS": ""}}

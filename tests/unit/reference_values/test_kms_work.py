@@ -4,6 +4,7 @@ import contextlib
 import json
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -54,7 +55,7 @@ FAMILIES: dict[str, Callable[[int], str]] = {
     "white space": lambda n: " " * 400 * n + json.dumps(allow()),
     "brackets": lambda n: "[" * 100 * n,
     "empty lists": lambda n: '{"Statement": [' + "[]," * 50 * n + "[]]}",
-    "unknown elements": lambda n: json.dumps(allow(**{f"k{i}": 1 for i in range(20 * n)})),
+    "unknown elements": lambda n: json.dumps({"Statement": {f"k{i}": 1 for i in range(20 * n)}}),
     "names given twice": lambda n: '{"a": 1, ' * 20 + '"a": 1, ' * 20 * n + '"a": 1}' + "}" * 20,
     "digits": lambda n: '{"Statement": ' + "9" * 100 * n + "}",
     "open strings": lambda n: '"' * (100 * n + 1),
@@ -73,7 +74,7 @@ def test_reading_grows_with_the_length(family: str) -> None:
     """Up to sixteen times the length; half of it would be enough to see a square."""
     for size in (5, 20, 80):
         text = FAMILIES[family](size)
-        assert bytecodes(lambda text=text: read(text)) < START + READ * len(text)  # type: ignore[misc]  # mypy has no type for a lambda's default
+        assert bytecodes(partial(read, text)) < START + READ * len(text)
 
 
 @pytest.mark.parametrize("family", list(FAMILIES)[:12])
@@ -99,7 +100,7 @@ def test_deciding_and_reviewing_grow_with_the_length(family: str) -> None:
 def _hostile_policies_are_read_in_linear_work(seeds: range) -> None:
     for seed in seeds:
         text = hostile(random.Random(seed))  # noqa: S311 - not for secrets
-        assert bytecodes(lambda text=text: read(text)) < START + READ * len(text), seed  # type: ignore[misc]  # as above
+        assert bytecodes(partial(read, text)) < START + READ * len(text), seed
 
 
 def test_a_hostile_policy_is_read_in_linear_work() -> None:

@@ -89,13 +89,23 @@ def check_operation(operation: str) -> str:
     """
     if operation in OPERATIONS:
         return operation
-    hint = {
-        "ReEncrypt": "; ReEncrypt needs ReEncryptFrom on one key and ReEncryptTo on the other",
-        "GenerateRandom": "; GenerateRandom uses no key, so no key policy decides about it",
-    }.get(operation, "")
     raise PolicyError(
-        "operation", f"expected a permission of KMS on a key, such as Decrypt or Sign{hint}"
+        "operation",
+        f"expected a permission of KMS on a key, such as Decrypt or Sign{_hint(operation)}",
     )
+
+
+def _hint(operation: str) -> str:
+    """Return what was probably meant, to end a sentence with."""
+    match operation:
+        case "ReEncrypt":
+            return "; ReEncrypt needs ReEncryptFrom on one key and ReEncryptTo on the other"
+        case "GenerateRandom":
+            return "; GenerateRandom uses no key, so no key policy decides about it"
+        case _:
+            name = ascii_lower(operation).removeprefix("kms:")
+            meant = (found for found in sorted(OPERATIONS) if ascii_lower(found) == name)
+            return "".join(f"; write {found}" for found in meant)
 
 
 def covers(actions: Names, operation: str) -> bool:
