@@ -13,7 +13,7 @@ QUICK := not full and not servers
 # A file stays with one worker: the examples of one page follow one another.
 TWO := -n 2 --dist loadfile
 # Needs a server to be covered; `make test-servers` covers it, and `make coverage` adds all up.
-NEED_SERVERS := src/nitro_attest/nonces/redis.py,src/nitro_attest/nonces/sql.py
+NEED_SERVERS := src/nitro_attest/nonces/redis.py,src/nitro_attest/nonces/_sql_transactions.py
 T :=
 
 .DEFAULT_GOAL := help
