@@ -36,7 +36,9 @@ def test_runs_as_a_module(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["nitro-attest-broker", "--help"])
     with pytest.raises(SystemExit) as caught:
-        runpy.run_module("nitro_attest_broker", run_name="__main__")
+        runpy.run_path(
+            str(Path(_deployment.__file__).with_name("__main__.py")), run_name="__main__"
+        )
     assert caught.value.code == 0
     assert "KMS" in capsys.readouterr().out
     runpy.run_module("nitro_attest_broker.__main__", run_name="imported")
