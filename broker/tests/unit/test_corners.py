@@ -35,13 +35,12 @@ def test_runs_as_a_module(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["nitro-attest-broker", "--help"])
+    path = str(Path(_deployment.__file__).with_name("__main__.py"))
     with pytest.raises(SystemExit) as caught:
-        runpy.run_path(
-            str(Path(_deployment.__file__).with_name("__main__.py")), run_name="__main__"
-        )
+        runpy.run_path(path, run_name="__main__")
     assert caught.value.code == 0
     assert "KMS" in capsys.readouterr().out
-    runpy.run_module("nitro_attest_broker.__main__", run_name="imported")
+    runpy.run_path(path, run_name="imported")
 
 
 def test_takes_the_root_of_a_fake_and_says_so(
