@@ -271,8 +271,8 @@ def _parse_again(encoded: bytes, place: str) -> None:
 
     try:
         x509.load_der_x509_certificate(encoded)  # V-57
-    except (ValueError, x509.InvalidVersion) as exc:
-        raise rejected(Reason.CHAIN_CERTIFICATE, place) from exc
+    except (ValueError, x509.InvalidVersion):  # whose text may be the sender's
+        raise rejected(Reason.CHAIN_CERTIFICATE, place) from None
 
 
 def _check_signature(issuer: Certificate, link: _Link) -> None:

@@ -149,7 +149,7 @@ def _chosen() -> tuple[SignatureBackend, _Check]:
 
 def _aws_lc() -> _Check:
     # An extra, and slow to import; it has annotations, but no py.typed.
-    from awscrt.crypto import EC  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
+    from awscrt.crypto import EC  # noqa: PLC0415 # pyright: ignore[reportMissingTypeStubs] - an extra
 
     load = lru_cache(_MAX_LOADED_KEYS)(EC.new_key_from_der_data)
 
