@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import NullPool, create_engine
 
 from nitro_attest import NitroAttestError, PolicyError
 from nitro_attest.nonces import (
@@ -38,13 +38,17 @@ def _signed(_: Path) -> NonceStore:
 
 
 def _sql(directory: Path) -> NonceStore:
-    engine = create_engine(f"sqlite:///{directory}/nonces.db", connect_args={"timeout": 60})
+    engine = create_engine(
+        f"sqlite:///{directory}/nonces.db", connect_args={"timeout": 60}, poolclass=NullPool
+    )
     create_tables(engine)
     return SqlNonces(engine, ttl=TTL)
 
 
 def _sql_once(directory: Path) -> OnceStore:
-    engine = create_engine(f"sqlite:///{directory}/claims.db", connect_args={"timeout": 60})
+    engine = create_engine(
+        f"sqlite:///{directory}/claims.db", connect_args={"timeout": 60}, poolclass=NullPool
+    )
     create_tables(engine)
     return SqlOnce(engine)
 
@@ -112,7 +116,7 @@ def test_a_nonce_that_is_not_bytes_is_a_policy_error(
 )
 def test_a_time_to_live_has_bounds(ttl: Any, tmp_path: Path) -> None:
     """From a millisecond to a day."""
-    engine = create_engine(f"sqlite:///{tmp_path}/nonces.db")
+    engine = create_engine(f"sqlite:///{tmp_path}/nonces.db", poolclass=NullPool)
     for make in (
         lambda: MemoryNonces(ttl=ttl, max_outstanding=1),
         lambda: SignedNonces(KEYS, ttl=ttl, spent=MemoryOnce()),
