@@ -68,6 +68,7 @@ def said() -> Iterator[tuple[str, Any]]:
     grants = allow({"ForAnyValue:StringEquals": {"kms:EncryptionContextKeys": "x"}})
     not_principal = allow(Principal=..., NotPrincipal={"AWS": ADMIN})
     two = {"a": "x", "A": "x"}
+    fragment = kms.KeyPolicy.read_fragments('{"Statement": {"Effect": "Allow"}}', source="f.json")
     yield (
         "others",
         [
@@ -84,6 +85,8 @@ def said() -> Iterator[tuple[str, Any]]:
             words(0, allow(Resource="arn:" + "x" * 99), key_arn=KEY)[1],
             words(0, allow(Principal={"AWS": STRANGER}), principal=STRANGER, key_arn=KEY)[1],
             words(0, allow(Action="kms:Sign"))[1],
+            words(0, allow(Effect="Deny"))[1],
+            words(0, fragment)[1],
         ],
     )
     for name, (document, _) in BROKEN.items():

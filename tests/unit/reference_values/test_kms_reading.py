@@ -149,6 +149,8 @@ def test_fragments_are_for_reading_reference_values_only() -> None:
     """They name nobody, so nothing is decided about them, and there is nothing to repair."""
     text = json.dumps({"Statement": {"Effect": "Allow"}})
     found = kms.KeyPolicy.read_fragments(text, source="policy.json")
-    with pytest.raises(PolicyError):
+    with pytest.raises(PolicyError) as caught:
         kms.simulate(found, "Decrypt", principal=ROLE)
+    assert caught.value.field == "Statement[0]"
+    assert str(caught.value).isprintable()
     assert [it.code for it in kms.lint(found)] == ["no-resource"]
