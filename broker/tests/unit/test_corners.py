@@ -15,7 +15,7 @@ from nitro_attest.reference_values.kms import Transport
 from nitro_attest.testing import FakeNitro
 from sqlalchemy import select, update
 
-from nitro_attest_broker import _deployment
+from nitro_attest_broker import __main__, _deployment
 from nitro_attest_broker._cli import main
 from nitro_attest_broker._head_file import Head
 from nitro_attest_broker._keys import Key, KeyState
@@ -35,12 +35,10 @@ def test_runs_as_a_module(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["nitro-attest-broker", "--help"])
-    path = str(Path(_deployment.__file__).with_name("__main__.py"))
     with pytest.raises(SystemExit) as caught:
-        runpy.run_path(path, run_name="__main__")
+        runpy.run_path(str(__main__.__file__), run_name="__main__")
     assert caught.value.code == 0
     assert "KMS" in capsys.readouterr().out
-    runpy.run_path(path, run_name="imported")
 
 
 def test_takes_the_root_of_a_fake_and_says_so(
