@@ -1,4 +1,4 @@
-"""The attested KMS client, against a stand-in on a loopback port that verifies its documents."""
+"""The attested KMS client, against the key broker's FakeKms, which verifies its documents."""
 
 import os
 import pickle
@@ -15,6 +15,13 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_private_key,
+    load_der_public_key,
+)
 from mypy_boto3_kms import KMSClient
 
 from nitro_attest import PolicyError, read_unverified
@@ -22,34 +29,27 @@ from nitro_attest.kms import AttestedKmsError, AttestedKmsReason, RecipientKeyPo
 from nitro_attest.nsm import NsmError, NsmErrorCode
 from nitro_attest.recipient import RecipientKey, encrypt
 from nitro_attest.testing import FakeNitro, FakeNsm
-from support.kms_stand_in import (
-    KEY_ARN,
-    REGION,
-    SHARED_SECRET,
-    Fields,
-    KmsStandIn,
-    kms_client,
-    kms_stand_in,
-    mix_up,
-)
+from support.kms import REGION, Fields, Kms, kms_client, mix_up, running_kms
 
 NOW: Final = datetime(2026, 1, 3, 20, 41, 7, tzinfo=UTC)
 FAKE: Final = FakeNitro(seed=b"NEVER_TRUST a seed of a test", now=NOW)
 SECRET: Final = b"the database password"
+DER: Final = Encoding.DER
+SPKI: Final = PublicFormat.SubjectPublicKeyInfo
 
 
 @pytest.fixture
-def kms() -> Iterator[KmsStandIn]:
-    """Run a stand-in for one test."""
-    with kms_stand_in(FAKE) as running:
+def kms() -> Iterator[Kms]:
+    """Run a KMS for one test."""
+    with running_kms(FAKE) as running:
         yield running
 
 
 @pytest.fixture
-def plain(kms: KmsStandIn, monkeypatch: pytest.MonkeyPatch) -> Iterator[KMSClient]:
+def plain(kms: Kms, monkeypatch: pytest.MonkeyPatch) -> Iterator[KMSClient]:
     """Make boto3's own client; retries come without delay."""
     monkeypatch.setattr("botocore.endpoint.time.sleep", do_not_sleep)
-    client = kms_client(kms)
+    client = kms_client(kms.fake)
     yield client
     client.close()
 
@@ -73,56 +73,53 @@ def reason_of(call: Callable[[], object]) -> AttestedKmsReason:
     return caught.value.reason
 
 
-def decrypt(client: KMSClient, kms: KmsStandIn, secret: bytes = SECRET) -> Any:
-    """Decrypt a ciphertext of the stand-in."""
-    return client.decrypt(CiphertextBlob=kms.ciphertext(secret), KeyId=KEY_ARN)
+def decrypt(client: KMSClient, kms: Kms, secret: bytes = SECRET) -> Any:
+    """Decrypt a ciphertext for the attested code."""
+    return client.decrypt(CiphertextBlob=kms.ciphertext(secret), KeyId=kms.key_arn)
 
 
 # --- the five operations ---
 
 
-def test_decrypt_answers_with_the_plaintext(kms: KmsStandIn, client: KMSClient) -> None:
+def test_decrypt_answers_with_the_plaintext(kms: Kms, client: KMSClient) -> None:
     """In its usual field, without a trace of the envelope."""
     answer = decrypt(client, kms)
     assert answer["Plaintext"] == SECRET
     assert "CiphertextForRecipient" not in answer
-    assert answer["KeyId"] == KEY_ARN
+    assert answer["KeyId"] == kms.key_arn
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
 def test_the_request_carries_a_recipient_and_all_that_the_caller_gave(
-    kms: KmsStandIn, client: KMSClient
+    kms: Kms, client: KMSClient
 ) -> None:
     """Nothing else is changed on the way."""
     context = {"purpose": "test"}
     sealed = kms.ciphertext(SECRET, context)
-    client.decrypt(CiphertextBlob=sealed, KeyId=KEY_ARN, EncryptionContext=context)
+    client.decrypt(CiphertextBlob=sealed, KeyId=kms.key_arn, EncryptionContext=context)
     (seen,) = kms.seen
     assert b64decode(seen.fields.pop("Recipient").pop("AttestationDocument")) == seen.document
     assert seen.fields == {
         "CiphertextBlob": b64encode(sealed).decode(),
-        "KeyId": KEY_ARN,
+        "KeyId": kms.key_arn,
         "EncryptionContext": context,
     }
 
 
-def test_generate_data_key_answers_with_both_forms_of_the_key(
-    kms: KmsStandIn, client: KMSClient
-) -> None:
+def test_generate_data_key_answers_with_both_forms_of_the_key(kms: Kms, client: KMSClient) -> None:
     """The encrypted form opens to the same key."""
-    answer = client.generate_data_key(KeyId=KEY_ARN, KeySpec="AES_256")
+    answer = client.generate_data_key(KeyId=kms.key_arn, KeySpec="AES_256")
     assert len(answer["Plaintext"]) == 32
-    again = client.decrypt(CiphertextBlob=answer["CiphertextBlob"], KeyId=KEY_ARN)
+    again = client.decrypt(CiphertextBlob=answer["CiphertextBlob"], KeyId=kms.key_arn)
     assert again["Plaintext"] == answer["Plaintext"]
     assert [seen.operation for seen in kms.seen] == ["GenerateDataKey", "Decrypt"]
 
 
-@pytest.mark.usefixtures("kms")
-def test_generate_data_key_pair_answers_with_the_private_key(client: KMSClient) -> None:
+def test_generate_data_key_pair_answers_with_the_private_key(kms: Kms, client: KMSClient) -> None:
     """In its own field, not in Plaintext."""
-    answer = client.generate_data_key_pair(KeyId=KEY_ARN, KeyPairSpec="ECC_NIST_P384")
-    assert answer["PrivateKeyPlaintext"] == b"a private key"
-    assert answer["PublicKey"] == b"a public key"
+    answer = client.generate_data_key_pair(KeyId=kms.key_arn, KeyPairSpec="ECC_NIST_P384")
+    private = load_der_private_key(answer["PrivateKeyPlaintext"], password=None)
+    assert private.public_key().public_bytes(DER, SPKI) == answer["PublicKey"]
     assert "Plaintext" not in answer
 
 
@@ -131,46 +128,59 @@ def test_generate_random_answers_with_random_bytes(client: KMSClient) -> None:
     assert len(client.generate_random(NumberOfBytes=48)["Plaintext"]) == 48
 
 
-def test_derive_shared_secret_answers_with_the_secret(client: KMSClient) -> None:
-    """In its own field, not in Plaintext."""
+def test_derive_shared_secret_answers_with_the_secret(
+    kms: Kms, plain: KMSClient, client: KMSClient
+) -> None:
+    """In its own field, not in Plaintext: the secret that the other side agrees on."""
+    key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="KEY_AGREEMENT")
+    other = ec.generate_private_key(ec.SECP256R1())
     answer = client.derive_shared_secret(
-        KeyId=KEY_ARN, KeyAgreementAlgorithm="ECDH", PublicKey=b"a public key"
+        KeyId=key,
+        KeyAgreementAlgorithm="ECDH",
+        PublicKey=other.public_key().public_bytes(DER, SPKI),
     )
-    assert answer["SharedSecret"] == SHARED_SECRET
+    public = load_der_public_key(plain.get_public_key(KeyId=key)["PublicKey"])
+    assert isinstance(public, ec.EllipticCurvePublicKey)
+    assert answer["SharedSecret"] == other.exchange(ec.ECDH(), public)
+    assert "Plaintext" not in answer
 
 
-def test_the_nonce_goes_into_the_document(kms: KmsStandIn, plain: KMSClient) -> None:
+def test_the_nonce_goes_into_the_document(kms: Kms, plain: KMSClient) -> None:
     """A new one is asked for each time."""
     numbers = count()
     client = attested(plain, FakeNsm(FAKE), nonce=lambda: b"nonce %d" % next(numbers))
     for _ in range(2):
         client.generate_random(NumberOfBytes=8)
-    assert [seen.nonce for seen in kms.seen] == [b"nonce 0", b"nonce 1"]
+    documents = [seen.document or b"" for seen in kms.seen]
+    assert [read_unverified(document).nonce for document in documents] == [b"nonce 0", b"nonce 1"]
 
 
 # --- each attempt ---
 
 
-def test_each_attempt_carries_a_document_of_its_own(kms: KmsStandIn, client: KMSClient) -> None:
+def test_each_attempt_carries_a_document_of_its_own(kms: Kms, client: KMSClient) -> None:
     """Throttled twice: three documents, three keys, one plaintext."""
-    kms.throttle(2)
-    assert decrypt(client, kms)["Plaintext"] == SECRET
+    sealed = kms.ciphertext(SECRET)
+    kms.fake.throttle(2)
+    answer = client.decrypt(CiphertextBlob=sealed, KeyId=kms.key_arn)
+    assert answer["Plaintext"] == SECRET
     documents = [seen.document for seen in kms.seen if seen.document is not None]
     keys = {read_unverified(document).public_key for document in documents}
     assert (len(documents), len(set(documents)), len(keys)) == (3, 3, 3)
 
 
-def test_an_error_of_kms_passes_unchanged(kms: KmsStandIn, client: KMSClient) -> None:
+def test_an_error_of_kms_passes_unchanged(kms: Kms, client: KMSClient) -> None:
     """After the last attempt, and with its modelled class."""
-    kms.throttle(3)
+    sealed = kms.ciphertext(SECRET)
+    kms.fake.throttle(3)
     with pytest.raises(ClientError) as caught:
-        decrypt(client, kms)
+        client.decrypt(CiphertextBlob=sealed, KeyId=kms.key_arn)
     assert caught.value.response.get("Error", {}).get("Code") == "ThrottlingException"
     with pytest.raises(client.exceptions.InvalidCiphertextException):
-        client.decrypt(CiphertextBlob=bytes(40), KeyId=KEY_ARN)
+        client.decrypt(CiphertextBlob=bytes(40), KeyId=kms.key_arn)
 
 
-def test_an_error_of_the_source_passes_unchanged(kms: KmsStandIn, plain: KMSClient) -> None:
+def test_an_error_of_the_source_passes_unchanged(kms: Kms, plain: KMSClient) -> None:
     """And nothing is sent."""
     client = attested(plain, FakeNsm(FAKE), nonce=lambda: bytes(2000))
     with pytest.raises(NsmError) as caught:
@@ -187,7 +197,7 @@ def test_threads_do_not_mix_up_their_calls() -> None:
 # --- what is not sent ---
 
 
-def test_decrypt_without_a_key_id_is_not_sent(kms: KmsStandIn, client: KMSClient) -> None:
+def test_decrypt_without_a_key_id_is_not_sent(kms: Kms, client: KMSClient) -> None:
     """The ciphertext would choose the key."""
     untyped: Any = client
     for arguments in ({}, {"KeyId": ""}, {"KeyId": None}):
@@ -196,7 +206,7 @@ def test_decrypt_without_a_key_id_is_not_sent(kms: KmsStandIn, client: KMSClient
     assert kms.seen == []
 
 
-def test_a_recipient_of_the_callers_is_not_sent(kms: KmsStandIn, client: KMSClient) -> None:
+def test_a_recipient_of_the_callers_is_not_sent(kms: Kms, client: KMSClient) -> None:
     """Its key would be unknown to this client."""
     why = reason_of(
         lambda: client.generate_random(
@@ -211,9 +221,7 @@ def test_a_recipient_of_the_callers_is_not_sent(kms: KmsStandIn, client: KMSClie
     assert kms.seen == []
 
 
-def test_a_body_that_is_no_json_is_not_sent(
-    kms: KmsStandIn, plain: KMSClient, client: KMSClient
-) -> None:
+def test_a_body_that_is_no_json_is_not_sent(kms: Kms, plain: KMSClient, client: KMSClient) -> None:
     """A botocore that speaks another protocol must not go unattested."""
     bodies: list[object] = [b"\xbf\xff", b"[]", "text", None]
     given: Iterator[object] = iter(bodies)
@@ -293,24 +301,28 @@ def with_empty_envelope(answer: Fields) -> Fields:
     ],
 )
 def test_an_answer_that_is_not_for_the_recipient_is_rejected(
-    kms: KmsStandIn,
+    kms: Kms,
     client: KMSClient,
     change: Callable[[Fields], Fields],
     reason: AttestedKmsReason,
 ) -> None:
     """No part of it reaches the caller."""
-    kms.change_answer = change
-    assert reason_of(lambda: decrypt(client, kms)) is reason
+    sealed = kms.ciphertext(SECRET)
+    kms.fake.change_answer(change)
+    why = reason_of(lambda: client.decrypt(CiphertextBlob=sealed, KeyId=kms.key_arn))
+    assert why is reason
 
 
-def test_a_damaged_envelope_never_gives_the_plaintext(kms: KmsStandIn, client: KMSClient) -> None:
+def test_a_damaged_envelope_never_gives_the_plaintext(kms: Kms, client: KMSClient) -> None:
     """The envelope is not authenticated: damage gives an error, or another plaintext."""
-    kms.change_answer = damaged
+    sealed = kms.ciphertext(SECRET)
+    kms.fake.change_answer(damaged)
     with suppress(AttestedKmsError):
-        assert decrypt(client, kms)["Plaintext"] != SECRET
+        answer = client.decrypt(CiphertextBlob=sealed, KeyId=kms.key_arn)
+        assert answer["Plaintext"] != SECRET
 
 
-def test_an_envelope_of_an_earlier_attempt_is_rejected(kms: KmsStandIn, client: KMSClient) -> None:
+def test_an_envelope_of_an_earlier_attempt_is_rejected(kms: Kms, client: KMSClient) -> None:
     """Each key is for one answer."""
     envelopes: list[str] = []
 
@@ -318,9 +330,11 @@ def test_an_envelope_of_an_earlier_attempt_is_rejected(kms: KmsStandIn, client: 
         envelopes.append(answer["CiphertextForRecipient"])
         return {**answer, "CiphertextForRecipient": envelopes[0]}
 
-    kms.change_answer = remember
-    decrypt(client, kms)
-    assert reason_of(lambda: decrypt(client, kms)) is AttestedKmsReason.ENVELOPE_INVALID
+    sealed = kms.ciphertext(SECRET)
+    kms.fake.change_answer(remember, 2)
+    assert client.decrypt(CiphertextBlob=sealed, KeyId=kms.key_arn)["Plaintext"] == SECRET
+    why = reason_of(lambda: client.decrypt(CiphertextBlob=sealed, KeyId=kms.key_arn))
+    assert why is AttestedKmsReason.ENVELOPE_INVALID
 
 
 def test_a_stubbed_answer_is_rejected(plain: KMSClient, client: KMSClient) -> None:
@@ -342,40 +356,43 @@ def test_an_error_can_be_pickled() -> None:
 
 
 def test_other_operations_and_attributes_pass_through(
-    kms: KmsStandIn, plain: KMSClient, client: KMSClient
+    kms: Kms, plain: KMSClient, client: KMSClient
 ) -> None:
     """Operations, paginators, exceptions, metadata, names."""
     assert client.meta is plain.meta
     assert client.exceptions is plain.exceptions
     assert client.can_paginate("list_keys")
-    assert [key.get("KeyArn") for key in client.list_keys()["Keys"]] == [KEY_ARN]
-    pages = client.get_paginator("list_keys").paginate()
-    assert [key.get("KeyArn") for page in pages for key in page["Keys"]] == [KEY_ARN]
+    keys = sorted([kms.key_arn, kms.open_arn])
+    assert [key.get("KeyArn") for key in client.list_keys()["Keys"]] == keys
+    pages = client.get_paginator("list_keys").paginate(PaginationConfig={"PageSize": 1})
+    assert [key.get("KeyArn") for page in pages for key in page["Keys"]] == keys
     assert client.waiter_names == []
-    sealed = client.encrypt(KeyId=KEY_ARN, Plaintext=SECRET)["CiphertextBlob"]
-    assert client.decrypt(CiphertextBlob=sealed, KeyId=KEY_ARN)["Plaintext"] == SECRET
+    sealed = client.encrypt(KeyId=kms.key_arn, Plaintext=SECRET)["CiphertextBlob"]
+    assert client.decrypt(CiphertextBlob=sealed, KeyId=kms.key_arn)["Plaintext"] == SECRET
     assert all(seen.document is None for seen in kms.seen[:-1])
     assert set(dir(client)) == set(dir(plain))
     assert repr(plain) in repr(client)
 
 
-def test_the_plain_client_stays_unattested(
-    kms: KmsStandIn, plain: KMSClient, client: KMSClient
-) -> None:
+def test_the_plain_client_stays_unattested(kms: Kms, plain: KMSClient, client: KMSClient) -> None:
     """Wrapping changes nothing for those who use the client itself."""
     decrypt(client, kms)
-    assert decrypt(plain, kms)["Plaintext"] == SECRET
+    sealed = kms.ciphertext(SECRET, key=kms.open_arn)
+    assert plain.decrypt(CiphertextBlob=sealed, KeyId=kms.open_arn)["Plaintext"] == SECRET
     assert [seen.document is None for seen in kms.seen] == [False, True]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        decrypt(plain, kms)
 
 
 def test_a_call_made_on_the_way_is_not_taken_for_the_attested_one(
-    kms: KmsStandIn, plain: KMSClient, client: KMSClient
+    kms: Kms, plain: KMSClient, client: KMSClient
 ) -> None:
     """A user's own handler may call KMS too."""
+    sealed = kms.ciphertext(SECRET, key=kms.open_arn)
 
     def call(**_: object) -> None:
         plain.meta.events.unregister("before-parameter-build.kms", call)
-        decrypt(plain, kms)
+        plain.decrypt(CiphertextBlob=sealed, KeyId=kms.open_arn)
 
     plain.meta.events.register("before-parameter-build.kms", call)
     decrypt(client, kms)

@@ -15,7 +15,7 @@ import pytest
 from nitro_attest import read_unverified
 from nitro_attest.kms import attested
 from nitro_attest.testing import FakeNitro, FakeNsm
-from support.kms_stand_in import KEY_ARN, Fields, KmsStandIn, kms_client, kms_stand_in
+from support.kms import Kms, kms_client, running_kms
 
 pytestmark = pytest.mark.servers
 
@@ -38,13 +38,13 @@ def sdk() -> Any:
 
 
 @pytest.fixture
-def kms() -> Generator[KmsStandIn]:
-    """Run a stand-in for one test."""
-    with kms_stand_in(FAKE) as running:
+def kms() -> Generator[Kms]:
+    """Run a KMS for one test."""
+    with running_kms(FAKE) as running:
         yield running
 
 
-def keyring(kms: KmsStandIn) -> Any:
+def keyring(kms: Kms) -> Any:
     """Make the keyring of the SDK's own examples, over an attested client."""
     providers: Any = importlib.import_module(f"{MPL}.mpl")
     config: Any = importlib.import_module(f"{MPL}.mpl.config")
@@ -52,14 +52,12 @@ def keyring(kms: KmsStandIn) -> Any:
     library = providers.AwsCryptographicMaterialProviders(config=config.MaterialProvidersConfig())
     return library.create_aws_kms_keyring(
         input=models.CreateAwsKmsKeyringInput(
-            kms_key_id=KEY_ARN, kms_client=attested(kms_client(kms), FakeNsm(FAKE))
+            kms_key_id=kms.key_arn, kms_client=attested(kms_client(kms.fake), FakeNsm(FAKE))
         )
     )
 
 
-def test_the_sdk_encrypts_and_decrypts_and_every_secret_is_attested(
-    sdk: Any, kms: KmsStandIn
-) -> None:
+def test_the_sdk_encrypts_and_decrypts_and_every_secret_is_attested(sdk: Any, kms: Kms) -> None:
     """The data key never crosses the network in the clear, in either direction."""
     client, ring = sdk.EncryptionSDKClient(), keyring(kms)
     message, _ = client.encrypt(source=SECRET, keyring=ring, encryption_context=CONTEXT)
@@ -72,15 +70,10 @@ def test_the_sdk_encrypts_and_decrypts_and_every_secret_is_attested(
     assert len({read_unverified(document).public_key for document in documents}) == 2
 
 
-def test_the_sdk_gets_nothing_from_an_answer_in_the_clear(sdk: Any, kms: KmsStandIn) -> None:
+def test_the_sdk_gets_nothing_from_an_answer_in_the_clear(sdk: Any, kms: Kms) -> None:
     """What the parent instance could put in the place of KMS's answer is rejected."""
     client, ring = sdk.EncryptionSDKClient(), keyring(kms)
     message, _ = client.encrypt(source=SECRET, keyring=ring, encryption_context=CONTEXT)
-
-    def in_the_clear(answer: Fields) -> Fields:
-        del answer["CiphertextForRecipient"]
-        return {**answer, "Plaintext": "AAAA" * 8}
-
-    kms.change_answer = in_the_clear
+    kms.fake.plaintext()
     with pytest.raises(Exception, match=r"answer\.plaintext"):
         client.decrypt(source=message, keyring=ring)

@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from nitro_attest.testing import FakeNitro
-from support.kms_stand_in import mix_up
+from support.kms import mix_up
 
 pytestmark = pytest.mark.servers
 

@@ -13,7 +13,7 @@ import pytest
 from mypy_boto3_kms import KMSClient
 
 from nitro_attest.testing import FakeNitro, FakeNsm
-from support.kms_stand_in import KEY_ARN, KmsStandIn, kms_client, kms_stand_in
+from support.kms import Kms, kms_client, running_kms
 
 EXAMPLE: Final = Path(__file__).parents[3] / "docs" / "guides" / "example_service"
 NOW: Final = datetime(2026, 1, 3, 20, 41, 7, tzinfo=UTC)
@@ -21,14 +21,14 @@ FAKE: Final = FakeNitro(seed=b"NEVER_TRUST a seed of a test", now=NOW)
 
 
 @pytest.fixture
-def kms() -> Generator[KmsStandIn]:
-    """Run a stand-in for one test."""
-    with kms_stand_in(FAKE) as running:
+def kms() -> Generator[Kms]:
+    """Run a KMS for one test."""
+    with running_kms(FAKE) as running:
         yield running
 
 
 @pytest.fixture
-def enclave(tmp_path: Path, kms: KmsStandIn, monkeypatch: pytest.MonkeyPatch) -> Any:
+def enclave(tmp_path: Path, kms: Kms, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Import the example with a device and a KMS in place."""
     nsm, opened = FakeNsm(FAKE), os.open
     (tmp_path / "nsm").touch()
@@ -43,19 +43,21 @@ def enclave(tmp_path: Path, kms: KmsStandIn, monkeypatch: pytest.MonkeyPatch) ->
 
     def client(service: str) -> KMSClient:
         assert service == "kms"
-        return kms_client(kms)
+        return kms_client(kms.fake)
 
     monkeypatch.setattr("os.open", open_device)
     monkeypatch.setattr("fcntl.ioctl", ioctl)
     monkeypatch.setattr(boto3, "client", client)
     monkeypatch.setattr(sys, "path", [str(EXAMPLE), *sys.path])
     monkeypatch.delitem(sys.modules, "enclave", raising=False)
-    return importlib.import_module("enclave")
+    example = importlib.import_module("enclave")
+    monkeypatch.setattr(example, "KEY", kms.key_arn)
+    return example
 
 
-def test_the_enclave_gets_the_password_through_dev_nsm(enclave: Any, kms: KmsStandIn) -> None:
+def test_the_enclave_gets_the_password_through_dev_nsm(enclave: Any, kms: Kms) -> None:
     """Every line of the example runs, `with Nsm()` included."""
     ciphertext = kms.ciphertext(b"correct horse", {"purpose": "database password"})
     assert enclave.main(ciphertext) == b"correct horse"
-    assert [seen.fields["KeyId"] for seen in kms.seen] == [enclave.KEY] == [KEY_ARN]
+    assert [seen.fields["KeyId"] for seen in kms.seen] == [kms.key_arn]
     assert kms.seen[0].document is not None
