@@ -12,14 +12,13 @@ from nitro_attest.reference_values.kms import Transport
 
 from nitro_attest_broker._app import App
 from nitro_attest_broker._call import Broker
+from nitro_attest_broker._connections import BoundedProtocol
 from nitro_attest_broker._maintenance import maintain
 from nitro_attest_broker._service import Service
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8200
-_MAX_CONNECTIONS: Final = 512
 _MAX_HEADER_BYTES: Final = 32_768
-_KEEP_ALIVE_SECONDS: Final = 15
 _SHUTDOWN_SECONDS: Final = 10
 
 
@@ -83,15 +82,14 @@ def serve(broker: Broker, listening: Listening, *, started: Callable[[str], None
     )
     config = uvicorn.Config(
         app.asgi,
-        http="h11",
+        http=BoundedProtocol,
         ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,  # whoever can connect could write them
-        limit_concurrency=_MAX_CONNECTIONS,
         h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=int(BoundedProtocol.header_seconds),
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         ssl_certfile=None if listening.certificate is None else str(listening.certificate),
         ssl_keyfile=None if listening.private_key is None else str(listening.private_key),
