@@ -3,19 +3,28 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from nitro_attest import AWS_NITRO_ROOT_G1, TrustAnchor
 
-from nitro_attest_broker._access_keys import PrincipalError, find_access_key, list_access_keys
+from nitro_attest_broker._access_keys import (
+    AccessKey,
+    PrincipalError,
+    find_access_key,
+    list_access_keys,
+)
+from nitro_attest_broker._audit_log import FilterError, Wanted, time_of, written
 from nitro_attest_broker._backup import BackupError, accept_database, back_up, restore
 from nitro_attest_broker._chain import BrokenChainError
 from nitro_attest_broker._deployment import (
     Deployment,
+    FolderError,
     InUseError,
+    Opened,
     create_access_key,
     make_broker,
     open_deployment,
@@ -24,7 +33,7 @@ from nitro_attest_broker._deployment import (
 from nitro_attest_broker._head_file import HeadFileError
 from nitro_attest_broker._log import log_to_standard_error
 from nitro_attest_broker._master_key import MasterKeyError
-from nitro_attest_broker._opening import RolledBackError, verify_audit_log
+from nitro_attest_broker._opening import RolledBackError, verified_lines, verify_audit_log
 from nitro_attest_broker._records import TamperedError
 from nitro_attest_broker._schema import SchemaError, migrate
 from nitro_attest_broker._server import DEFAULT_HOST, DEFAULT_PORT, ListenError, Listening, serve
@@ -36,6 +45,8 @@ DATABASE_URL: Final = "NITRO_ATTEST_BROKER_DATABASE_URL"
 _EXPECTED: Final = (
     BackupError,
     BrokenChainError,
+    FilterError,
+    FolderError,
     HeadFileError,
     InUseError,
     ListenError,
@@ -58,6 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command(options)
     except _EXPECTED as exc:
         sys.stderr.write(f"nitro-attest-broker: {exc}\n")
+        return 1
+    except BrokenPipeError:  # whoever read the output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 0
 
@@ -108,6 +122,12 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_parser("verify", parents=[places], help=verify, description=verify).set_defaults(
         command=_audit_verify
     )
+    show = "print the lines, each checked first; JSON lines if the output is no terminal"
+    shown = audit.add_parser("show", parents=[places], help=show, description=show)
+    shown.add_argument("--key", metavar="ID", help="only about this key: its id or its ARN")
+    shown.add_argument("--request-id", metavar="ID", help="only the answer that a client names so")
+    shown.add_argument("--since", metavar="TIME", help="such as 2026-11-24T12:00:00Z")
+    shown.set_defaults(command=_audit_show)
     add("rotate-master-key", "wrap every secret under a new master key").set_defaults(
         command=_rotate
     )
@@ -189,45 +209,49 @@ def _serve(options: argparse.Namespace) -> None:
             err=True,
         )
     deployment = _deployment(options, anchor)
+    with _opened(deployment) as opened:
+        log_to_standard_error()
+        serve(make_broker(opened), listening, started=lambda url: _say(f"listening on {url}"))
+
+
+@contextmanager
+def _opened(deployment: Deployment) -> Generator[Opened]:
+    """Open a broker; no master key is rotated meanwhile, so nothing is wrapped by an old one."""
     deployment.prepare()
     with deployment.in_use():
-        opened = open_deployment(deployment)
+        opened = open_deployment(deployment, announce=_announce)
         try:
-            if opened.administrator is not None:
-                key = opened.administrator
-                _say(f"administrator's access key, shown once, for {key.principal}:")
-                _say(f"  AWS_ACCESS_KEY_ID={key.access_key_id}")
-                _say(f"  AWS_SECRET_ACCESS_KEY={key.secret}")
-            log_to_standard_error()
-            serve(make_broker(opened), listening, started=lambda url: _say(f"listening on {url}"))
+            yield opened
         finally:
             opened.store.close()
 
 
-def _access_key_create(options: argparse.Namespace) -> None:
-    opened = open_deployment(_deployment(options))
-    try:
-        key = create_access_key(opened.ledger, opened.settings, options.principal)
-    finally:
-        opened.store.close()
-    _say(f"access key, shown once, for {key.principal}:")
+def _announce(administrator: AccessKey) -> None:
+    _show_key("administrator's access key", administrator)
+
+
+def _show_key(what: str, key: AccessKey) -> None:
+    _say(f"{what}, shown once, for {key.principal}:")
     _say(f"  AWS_ACCESS_KEY_ID={key.access_key_id}")
     _say(f"  AWS_SECRET_ACCESS_KEY={key.secret}")
 
 
+def _access_key_create(options: argparse.Namespace) -> None:
+    with _opened(_deployment(options)) as opened:
+        _show_key(
+            "access key", create_access_key(opened.ledger, opened.settings, options.principal)
+        )
+
+
 def _access_key_list(options: argparse.Namespace) -> None:
-    opened = open_deployment(_deployment(options))
-    try:
+    with _opened(_deployment(options)) as opened:
         for key in list_access_keys(opened.ledger):
             created = datetime.fromtimestamp(key.created, UTC).isoformat()
             _say(f"{key.access_key_id} {key.principal} {created}")
-    finally:
-        opened.store.close()
 
 
 def _access_key_revoke(options: argparse.Namespace) -> None:
-    opened = open_deployment(_deployment(options))
-    try:
+    with _opened(_deployment(options)) as opened:
         found = find_access_key(opened.ledger, options.id)
         if found is None:
             raise PrincipalError("there is no such access key")
@@ -235,8 +259,6 @@ def _access_key_revoke(options: argparse.Namespace) -> None:
             {"event": "access_key_revoked", "time": _now(), "access_key_id": options.id},
             changes=(found[0].revoked(),),
         )
-    finally:
-        opened.store.close()
     _say(f"{options.id} is revoked")
 
 
@@ -250,8 +272,25 @@ def _audit_verify(options: argparse.Namespace) -> None:
     _say(f"{head.sequence} lines, none missing, none changed")
 
 
+def _audit_show(options: argparse.Namespace) -> None:
+    wanted = Wanted(
+        key=options.key,
+        request_id=options.request_id,
+        since=None if options.since is None else time_of(options.since),
+    )
+    deployment = _deployment(options)
+    for_person = sys.stdout.isatty()
+    store = deployment.open_store()
+    try:
+        for line in verified_lines(store, deployment.read_master_key(), deployment.head_file):
+            if wanted.matches(line.entry):
+                _say(written(line, for_person=for_person))
+    finally:
+        store.close()
+
+
 def _rotate(options: argparse.Namespace) -> None:
-    name, count = rotate_master_key(_deployment(options))
+    name, count = rotate_master_key(_deployment(options), announce=_announce)
     _say(f"{count} secrets are wrapped by master key {name}")
 
 

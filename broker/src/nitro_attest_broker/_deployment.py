@@ -3,7 +3,7 @@
 import fcntl
 import os
 import secrets
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -41,8 +41,16 @@ _CLOCKS_APART: Final = timedelta(seconds=30)
 _NONCE_SECONDS: Final = 300
 
 
+Announce = Callable[[AccessKey], None]
+"""What shows the administrator's access key to a person, the one time it is made."""
+
+
 class InUseError(Exception):
     """A broker is running on this data."""
+
+
+class FolderError(Exception):
+    """The folder of the broker's files cannot be made, or not be locked."""
 
 
 @final
@@ -63,10 +71,18 @@ class Deployment:
         return f"Deployment({str(self.data)!r})"
 
     def prepare(self) -> None:
-        """Make the folder, which only its owner may enter, and the default settings in it."""
-        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self.settings is None:
-            write_default_settings(self.data / "broker.toml")
+        """Make the folder, which only its owner may enter, and the default settings in it.
+
+        Raises:
+            FolderError: They cannot be made.
+
+        """
+        try:
+            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self.settings is None:
+                write_default_settings(self.data / "broker.toml")
+        except OSError as exc:
+            raise FolderError(f"{self.data}: {exc.strerror}") from None
 
     def open_settings(self) -> Settings:
         """Return the settings.
@@ -124,10 +140,10 @@ class Deployment:
 
         Raises:
             InUseError: A broker is running, or something runs that must be alone.
+            FolderError: The folder is not there.
 
         """
-        descriptor = os.open(self.data / "in-use.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
+        with self._lock_file("in-use.lock") as descriptor:
             kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
             try:
                 fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
@@ -136,6 +152,27 @@ class Deployment:
                     f"{self.data}: in use by another process; stop the broker first"
                 ) from None
             yield
+
+    @contextmanager
+    def opening(self) -> Generator[None]:
+        """Wait until nobody else opens this data: two first starts at once would make two logs.
+
+        Raises:
+            FolderError: The folder is not there.
+
+        """
+        with self._lock_file("opening.lock") as descriptor:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def _lock_file(self, name: str) -> Generator[int]:
+        try:
+            descriptor = os.open(self.data / name, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as exc:
+            raise FolderError(f"{self.data}: {exc.strerror}") from None
+        try:
+            yield descriptor
         finally:
             os.close(descriptor)
 
@@ -143,18 +180,20 @@ class Deployment:
 @final
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open broker; `administrator` is its first access key, made just now, or None."""
+    """An open broker."""
 
     store: Store
     settings: Settings
     ledger: Ledger
-    administrator: AccessKey | None
 
 
-def open_deployment(deployment: Deployment) -> Opened:
+def open_deployment(deployment: Deployment, *, announce: Announce) -> Opened:
     """Open the database of a broker, and make it on the first start.
 
+    The first start also makes the administrator's access key; nothing but `announce` gets it.
+
     Raises:
+        FolderError: The folder of the files cannot be made or locked.
         MasterKeyError: The master key cannot be read.
         RolledBackError: The database is behind its head file.
         SchemaError: The database has tables of another version.
@@ -168,13 +207,14 @@ def open_deployment(deployment: Deployment) -> Opened:
     settings = deployment.open_settings()
     store = deployment.open_store()
     try:
-        return _open(deployment, settings, store)
+        with deployment.opening():
+            return _open(deployment, settings, store, announce)
     except BaseException:
         store.close()
         raise
 
 
-def _open(deployment: Deployment, settings: Settings, store: Store) -> Opened:
+def _open(deployment: Deployment, settings: Settings, store: Store, announce: Announce) -> Opened:
     if is_new(store):
         master = deployment.first_master_key()
         create(store, master, deployment.head_file, {"event": "initialised", "time": _now()})
@@ -182,12 +222,9 @@ def _open(deployment: Deployment, settings: Settings, store: Store) -> Opened:
         master = deployment.read_master_key()
     ledger = open_ledger(store, master, deployment.head_file)
     first = ledger.head.sequence == 1  # nothing but the line that the database begins with
-    administrator = (
-        create_access_key(ledger, settings, settings.administrators[0])
-        if first and settings.administrators
-        else None
-    )
-    return Opened(store, settings, ledger, administrator)
+    if first and settings.administrators:
+        announce(create_access_key(ledger, settings, settings.administrators[0]))
+    return Opened(store, settings, ledger)
 
 
 def create_access_key(ledger: Ledger, settings: Settings, principal: str) -> AccessKey:
@@ -234,7 +271,7 @@ def make_broker(opened: Opened) -> Broker:
     )
 
 
-def rotate_master_key(deployment: Deployment) -> tuple[str, int]:
+def rotate_master_key(deployment: Deployment, *, announce: Announce) -> tuple[str, int]:
     """Wrap every secret under a new master key; return its name and how many secrets there were.
 
     Killed anywhere, it can be run again: the file holds both keys until every secret is rewrapped.
@@ -251,11 +288,10 @@ def rotate_master_key(deployment: Deployment) -> tuple[str, int]:
         if len(keys) == 1:
             keys = [secrets.token_bytes(KEY_BYTES), *keys]
             write_keys(deployment.master_key_file, keys, replace=True)
-        opened = open_deployment(deployment)
+        opened = open_deployment(deployment, announce=announce)
         try:
             new = MasterKey(keys[:1])
-            entry = {"event": "master_key_rotated", "time": _now(), "master_key": new.name}
-            count = opened.ledger.rewrap(new, entry)
+            count = opened.ledger.rewrap(new, _now())
         finally:
             opened.store.close()
         write_keys(deployment.master_key_file, keys[:1], replace=True)

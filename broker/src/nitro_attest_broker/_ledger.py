@@ -18,9 +18,10 @@ from nitro_attest_broker._json import write_object
 from nitro_attest_broker._master_key import MasterKey
 from nitro_attest_broker._records import Kind, Record, TamperedError, Versions, from_row
 from nitro_attest_broker._schema import AUDIT, HEAD, RECORDS, REPLAYS
-from nitro_attest_broker._store import Store
+from nitro_attest_broker._store import Store, StoreUnavailableError
 
 CHAIN: Final = (Kind.SECRET, "audit-chain")
+ROTATED: Final = "master_key_rotated"
 _REPLAYS_SWEPT: Final = 100  # expired rows deleted with each new one: bounded work, no growth
 
 
@@ -172,8 +173,10 @@ class Ledger:
             self._head = head
             self._head_file.write(head, durably=bool(changes))
 
-    def rewrap(self, master: MasterKey, entry: Mapping[str, object]) -> int:
+    def rewrap(self, master: MasterKey, time: str) -> int:
         """Wrap every secret under another master key, and return how many there were.
+
+        The audit line stops every other process that still wraps under the key before.
 
         Raises:
             TamperedError: A row was changed; nothing is rewrapped.
@@ -188,6 +191,7 @@ class Ledger:
                 rows = connection.execute(select(RECORDS)).mappings().all()
                 for row in rows:
                     _write_record(connection, from_row(row, self._master), master)
+                entry = {"event": ROTATED, "time": time, "master_key": master.name}
                 head = self._append(connection, entry, {})
             self._master = master
             self._head = head
@@ -253,6 +257,7 @@ class Ledger:
             for line in self._chain.lines(connection, self._head):
                 head = line.head
                 moved.update(_changes_of(line.entry))
+                self._expect_own_master_key(line.entry)
         except BrokenChainError as exc:
             raise TamperedError(str(exc)) from None
         if head != target:
@@ -260,6 +265,11 @@ class Ledger:
         for key, version in moved.items():
             self._versions.set(key, version)
         self._head = head
+
+    def _expect_own_master_key(self, entry: Mapping[str, object]) -> None:
+        """Stop once the master key was rotated: what this process wrapped, nobody could unwrap."""
+        if entry.get("event") == ROTATED and entry.get("master_key") != self._master.name:
+            raise StoreUnavailableError("the master key was rotated: start this process again")
 
     def _expect_versions(
         self, requires: Sequence[Record], changed: Mapping[tuple[str, str], int]

@@ -2,12 +2,12 @@
 
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 from sqlalchemy import Connection, select
 
-from nitro_attest_broker._chain import GENESIS_SEQUENCE, BrokenChainError, ChainKey
+from nitro_attest_broker._chain import GENESIS_SEQUENCE, BrokenChainError, ChainKey, Line
 from nitro_attest_broker._head_file import Head, HeadFile
 from nitro_attest_broker._ledger import CHAIN, Ledger, initialise, read_head
 from nitro_attest_broker._master_key import MasterKey
@@ -126,7 +126,22 @@ def verify_audit_log(store: Store, master: MasterKey, head_file: HeadFile) -> He
     """Check every line of the audit log, and return its head.
 
     Raises:
+        BrokenChainError, RolledBackError, TamperedError, StoreUnavailableError, HeadFileError:
+            As `verified_lines`.
+
+    """
+    head = Head(GENESIS_SEQUENCE, b"")
+    for line in verified_lines(store, master, head_file):
+        head = line.head
+    return head
+
+
+def verified_lines(store: Store, master: MasterKey, head_file: HeadFile) -> Iterator[Line]:
+    """Go through the audit log as of one moment; whoever gets to its end knows that it is whole.
+
+    Raises:
         BrokenChainError: A line is missing or was changed; the first is named.
+        RolledBackError: There is no head file, which alone can tell whether the end is missing.
         TamperedError: The head or the key of the log was changed.
         StoreUnavailableError: The database did not answer.
         HeadFileError: The head file could not be read.
@@ -141,12 +156,25 @@ def verify_audit_log(store: Store, master: MasterKey, head_file: HeadFile) -> He
             head = line.head
             if known is not None and head.sequence == known.sequence and head != known:
                 raise BrokenChainError(head.sequence, "it is not the one that the head file knows")
-        row = read_head(connection)
-        if known is not None and head.sequence < known.sequence:
-            raise BrokenChainError(head.sequence + 1, "it is missing: the head file knows it")
-        if row is None or row.sequence != head.sequence:
-            raise BrokenChainError(head.sequence + 1, "it is missing: the head knows it")
-    return head
+            yield line
+        _expect_end(connection, chain, head, known)
+    if known is None:
+        raise RolledBackError(
+            f"{head_file.path}: there is no head file, so nobody can say whether the end of the "
+            "log is missing"
+        )
+
+
+def _expect_end(connection: Connection, chain: ChainKey, head: Head, known: Head | None) -> None:
+    """Accept the end of the log only if the head file and the head in the database know no more."""
+    row = read_head(connection)
+    if known is not None and head.sequence < known.sequence:
+        raise BrokenChainError(head.sequence + 1, "it is missing: the head file knows it")
+    if row is None or row.sequence != head.sequence:
+        raise BrokenChainError(head.sequence + 1, "it is missing: the head knows it")
+    expected = chain.authenticate(head, bytes(row.records_digest))
+    if not hmac.compare_digest(expected, bytes(row.authentication)):
+        raise TamperedError("the head in the database was changed")
 
 
 def _expect_not_behind(connection: Connection, chain: ChainKey, head: Head, known: Head) -> None:

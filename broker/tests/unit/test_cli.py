@@ -61,6 +61,56 @@ def test_the_first_start_makes_everything(data: Path, capsys: Output) -> None:
     assert {"broker.sqlite3", "master.key", "head.json", "broker.toml"} <= names
 
 
+@pytest.mark.parametrize(
+    "command", [("list",), ("create", "--principal", "arn:aws:iam::000000000000:role/enclave")]
+)
+def test_the_administrators_key_is_shown_once_by_whatever_makes_it(
+    data: Path, capsys: Output, command: tuple[str, ...]
+) -> None:
+    shown = ""
+    for _ in range(2):
+        assert run(data, "access-key", *command) == 0
+        shown += capsys.readouterr().out
+    administrators = "administrator's access key, shown once, for arn:aws:iam::000000000000:user/"
+    assert shown.count(administrators) == 1
+    key_id = shown.split(administrators)[1].split("AWS_ACCESS_KEY_ID=")[1].split()[0]
+    assert run(data, "access-key", "list") == 0
+    listed = capsys.readouterr().out
+    assert f"{key_id} arn:aws:iam::000000000000:user/administrator " in listed
+    assert "SECRET" not in listed
+
+
+def test_a_rotation_shows_the_administrators_key_that_it_makes(
+    data: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A first start that was killed left the data without one."""
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_deployment, "create_access_key", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(data, "access-key", "list")
+    assert run(data, "rotate-master-key") == 0
+    assert "administrator's access key, shown once" in capsys.readouterr().out
+
+
+def test_two_first_starts_at_once_make_one_log(data: Path) -> None:
+    Deployment(data=data).prepare()
+    results: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: results.append(run(data, "access-key", "list")))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [0] * 4
+    assert run(data, "audit", "verify") == 0
+
+
 def test_makes_lists_and_revokes_access_keys(begun: Path, capsys: Output) -> None:
     principal = "arn:aws:iam::000000000000:role/enclave"
     assert run(begun, "access-key", "create", "--principal", principal) == 0
@@ -104,12 +154,23 @@ def test_verifies_the_log_and_names_the_first_break(begun: Path, capsys: Output)
 
 def test_the_head_file_shows_a_log_that_was_cut(begun: Path, capsys: Output) -> None:
     (begun / "head.json").unlink()
-    assert run(begun, "audit", "verify") == 0
+    assert run(begun, "audit", "verify") == 1  # nobody else can say so
+    assert "whether the end of the log is missing" in capsys.readouterr().err
     with sqlite3.connect(begun / "broker.sqlite3") as connection:
         connection.execute("DELETE FROM audit WHERE sequence = 2")
     connection.close()
     assert run(begun, "audit", "verify") == 1
     assert "audit line 2: " in capsys.readouterr().err
+
+
+def test_the_end_of_the_log_is_what_the_head_in_the_database_authenticates(
+    begun: Path, capsys: Output
+) -> None:
+    with sqlite3.connect(begun / "broker.sqlite3") as connection:
+        connection.execute("UPDATE head SET records_digest = zeroblob(32)")
+    connection.close()
+    assert run(begun, "audit", "verify") == 1
+    assert "the head in the database was changed" in capsys.readouterr().err
 
 
 def test_the_head_file_shows_a_log_that_was_replaced(begun: Path, capsys: Output) -> None:
@@ -233,6 +294,25 @@ def test_rotates_only_where_nothing_else_runs(begun: Path, capsys: Output) -> No
     with Deployment(data=begun).in_use():
         assert run(begun, "rotate-master-key") == 1
     assert "in use" in capsys.readouterr().err
+
+
+def test_makes_no_access_key_while_the_master_key_is_rotated(begun: Path, capsys: Output) -> None:
+    with Deployment(data=begun).in_use(alone=True):
+        assert run(begun, "access-key", "create", "--principal", "arn:aws:iam::0:role/x") == 1
+    assert "in use" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["rotate-master-key", "accept-database"])
+def test_needs_a_folder_for_what_must_be_alone(data: Path, capsys: Output, command: str) -> None:
+    because = ["--because", "x"] if command == "accept-database" else []
+    assert run(data, command, *because) == 1
+    assert "No such file" in capsys.readouterr().err
+
+
+def test_says_why_the_folder_cannot_be_made(tmp_path: Path, capsys: Output) -> None:
+    (tmp_path / "file").touch()
+    assert run(tmp_path / "file" / "data", "access-key", "list") == 1
+    assert "Not a directory" in capsys.readouterr().err
 
 
 def test_reads_the_master_key_from_a_descriptor(begun: Path, capsys: Output) -> None:

@@ -214,3 +214,22 @@ def test_two_processes_follow_each_other(kit: Kit) -> None:
     assert other.head == kit.broker.ledger.head
     other.commit({"event": "one more"})
     kit.ok("DescribeKey", {"KeyId": arn})
+
+
+def test_a_process_with_the_master_key_before_the_rotated_one_writes_nothing(
+    kit_in_file: Kit,
+) -> None:
+    """What it wrapped under the key that is gone, nobody could unwrap."""
+    kit = kit_in_file
+    other = open_ledger(kit.store, kit.master, kit.head_file)
+    new = MasterKey([b"n" * 32, b"m" * 32])
+    assert other.rewrap(new, "now") == 3
+    lines = len(kit.audit())
+    status, answer = kit.call("CreateKey", {})
+    assert (status, answer["__type"]) == (500, "KMSInternalException")
+    with pytest.raises(StoreUnavailableError, match="start this process again"):
+        kit.broker.ledger.commit({"event": "x"})
+    assert len(kit.audit()) == lines
+    again = open_ledger(kit.store, MasterKey([b"n" * 32]), kit.head_file)
+    again.commit({"event": "x"})
+    other.commit({"event": "y"})
