@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, LargeBinary, Table, select
+from nitro_attest.nonces.sql import metadata as nonces
+from sqlalchemy import Connection, LargeBinary, Table, delete, inspect, select
 
 from nitro_attest_broker._head_file import HeadFile
 from nitro_attest_broker._ledger import Ledger, read_head
@@ -92,7 +93,8 @@ def accept_database(
 ) -> Ledger:
     """Take the database for the newest, where a person has said why, and say so in its log.
 
-    The chain of the whole log is followed, so a changed database is still refused.
+    The chain of the whole log is followed, so a changed database is still refused. Which nonces
+    were used since then is lost with the rest, so none that was issued before is accepted.
 
     Raises:
         TamperedError: The database was changed by somebody else.
@@ -104,9 +106,18 @@ def accept_database(
         expect_current(connection)
         genesis = read_chain_key(connection, master).genesis()
     before = head_file.read()
+    _forget_nonces(store)
     ledger = open_ledger(store, master, head_file, known=genesis)
     ledger.commit({**entry, "head_file_was_at": None if before is None else before.sequence})
     return ledger
+
+
+def _forget_nonces(store: Store) -> None:
+    with store.writing() as connection:
+        there = inspect(connection).get_table_names()
+        for table in nonces.sorted_tables:
+            if table.name in there:
+                connection.execute(delete(table))
 
 
 def _rows(connection: Connection) -> Iterator[str]:

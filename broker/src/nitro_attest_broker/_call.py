@@ -77,6 +77,7 @@ class Call:
         self.requires: Final[list[Record]] = []
         self.noted: Final[dict[str, object]] = {}
         self.nonce: bytes | None = None
+        self._nonce_key: Key | None = None
         self._keys: Final[list[dict[str, object]]] = []
 
     # --- finding keys ---
@@ -266,6 +267,10 @@ class Call:
         )
         return KmsError(Code.ACCESS_DENIED, message, reason=reason)
 
+    def nonce_denied(self, reason: str) -> KmsError:
+        """Return the error for a nonce that could not be redeemed: that of every other denial."""
+        return self.denied(self._nonce_key, self.operation, reason)
+
     def _accept(self, doc: bytes, key: Key | None, action: str) -> Attested:
         try:
             attested = self.broker.documents.accept(
@@ -277,7 +282,7 @@ class Call:
         except DocumentRejectedError as exc:
             raise self.denied(key, action, exc.reason) from None
         self.noted["document"] = attested.audited()
-        self.nonce = attested.nonce
+        self.nonce, self._nonce_key = attested.nonce, key
         return attested
 
     # --- answering ---

@@ -39,6 +39,11 @@ RESERVED_TAG_PREFIX: Final = "nitro-attest:"
 DAY: Final = 86_400  # s
 
 
+def is_reserved_tag(name: str) -> bool:
+    """Whether a tag is one of the broker's own, or could be taken for one: in capitals, say."""
+    return name.strip().casefold().startswith(RESERVED_TAG_PREFIX)
+
+
 @final
 class KeyState(StrEnum):
     """The states of a key that this broker has."""

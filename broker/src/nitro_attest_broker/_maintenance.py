@@ -3,6 +3,7 @@
 from nitro_attest_broker._call import Broker
 from nitro_attest_broker._keys import Key, KeyState, key_of
 from nitro_attest_broker._ledger import ConflictError
+from nitro_attest_broker._operations.aliases import deleted_alias
 from nitro_attest_broker._records import Kind, Record
 
 _PAGE = 500
@@ -28,25 +29,27 @@ def maintain(broker: Broker) -> int:
 def _maintain(broker: Broker, record: Record) -> bool:
     key = key_of(record)
     now = broker.clock()
-    due = _due(key, int(now.timestamp()))
+    due = _due(broker, key, int(now.timestamp()))
     if due is None:
         return False
-    event, changed = due
+    event, changes = due
     entry = {
         "event": event,
         "time": now.isoformat(timespec="milliseconds"),
-        "keys": [{"arn": broker.settings.key_arn(key.key_id), "version": changed.version}],
+        "keys": [{"arn": broker.settings.key_arn(key.key_id), "version": changes[0].version}],
     }
     try:
-        broker.ledger.commit(entry, changes=(changed,))
+        broker.ledger.commit(entry, changes=changes)
     except ConflictError:
         return False  # somebody changed it just now; a minute later it is looked at again
     return True
 
 
-def _due(key: Key, now: int) -> tuple[str, Record] | None:
+def _due(broker: Broker, key: Key, now: int) -> tuple[str, list[Record]] | None:
     if key.state is KeyState.PENDING_DELETION and key.deletion is not None and key.deletion <= now:
-        return "key_destroyed", key.destroyed()
+        # Its names go with it, as at KMS: nobody could ask the policy of a key that is gone.
+        aliases = broker.ledger.children(Kind.ALIAS, key.key_id)
+        return "key_destroyed", [key.destroyed(), *map(deleted_alias, aliases)]
     if key.state is KeyState.ENABLED and key.next_rotation is not None and key.next_rotation <= now:
-        return "key_rotated", key.rotated(now, "AUTOMATIC").to_record()
+        return "key_rotated", [key.rotated(now, "AUTOMATIC").to_record()]
     return None

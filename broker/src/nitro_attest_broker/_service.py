@@ -208,7 +208,7 @@ class Service:
             reason = getattr(exc, "reason", None)
             if reason is None:
                 raise internal("nonces.unavailable") from None
-            raise call.denied(None, call.operation, f"document.{reason}") from None
+            raise call.nonce_denied(f"document.{reason}") from None
         redeemed.add(nonce)
 
     def _deny(

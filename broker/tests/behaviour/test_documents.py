@@ -178,7 +178,14 @@ def test_the_encryption_context_is_the_policys_to_decide(kit: Kit) -> None:
     arn = kit.create_key(attested_policy(kit, condition=condition))
     doc = kit.nitro.enclave_document(public_key=KEY.public_key)
     members = {"KeyId": arn, "KeySpec": "AES_256", "Recipient": recipient(doc)}
-    for context, status in (({"tenant": "a"}, 200), ({"tenant": "b"}, 400), ({}, 400)):
+    cases: list[tuple[dict[str, str], int]] = [
+        ({"tenant": "a"}, 200),
+        ({"tenant": "b"}, 400),
+        ({"tenant": "a", "Tenant": "b"}, 400),  # condition keys know no case
+        ({"tenant": "b", "TENANT": "a"}, 400),
+        ({}, 400),
+    ]
+    for context, status in cases:
         given = {**members, "EncryptionContext": context}
         assert kit.call("GenerateDataKey", given, key=kit.enclave)[0] == status
 
@@ -213,6 +220,17 @@ def test_a_document_without_a_nonce_is_denied(kit: Kit, fresh: str, nonce: bytes
         "AccessDeniedException",
         "document.freshness.nonce_missing",
     )
+
+
+def test_what_is_wrong_with_a_nonce_is_not_told(kit: Kit, fresh: str) -> None:
+    used = kit.broker.nonces.issue()
+    released(kit, fresh, kit.nitro.enclave_document(public_key=KEY.public_key, nonce=used))
+    answers: set[str] = set()
+    for nonce, pcrs in ((used, {}), (b"x" * 32, {}), (None, {}), (used, {0: b"\1" * 48})):
+        doc = kit.nitro.enclave_document(public_key=KEY.public_key, nonce=nonce, pcrs=pcrs)
+        members = {"KeyId": fresh, "KeySpec": "AES_256", "Recipient": recipient(doc)}
+        answers.add(str(kit.call("GenerateDataKey", members, key=kit.enclave)))
+    assert len(answers) == 1
 
 
 def test_a_nonce_that_was_never_issued_is_denied(kit: Kit, fresh: str) -> None:

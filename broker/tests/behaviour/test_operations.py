@@ -699,6 +699,18 @@ def test_the_mark_of_an_attested_key_stays(client: Client, attested_key: str) ->
     assert client("ListResourceTags", KeyId=attested_key)["Tags"] == TAG
 
 
+@pytest.mark.parametrize(
+    "name", ["Nitro-Attest:attested", "nitro-attest:Attested", " nitro-attest:attested"]
+)
+def test_no_tag_can_be_taken_for_the_mark_of_an_attested_key(
+    client: Client, key: str, name: str
+) -> None:
+    tags = [{"TagKey": name, "TagValue": "true"}]
+    policy = client.fake.key_policy()
+    assert client.error("CreateKey", Policy=policy, Tags=tags) == "TagException"
+    assert client.error("TagResource", KeyId=key, Tags=tags) == "TagException"
+
+
 # --- tags and rotation ---
 
 

@@ -21,11 +21,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from nitro_attest import StaleDocumentError
+from nitro_attest.nonces import NonceStore
 from nitro_attest.testing import FakeNitro
 
 from nitro_attest_broker import _cli, _deployment, _opening
 from nitro_attest_broker._cli import main
-from nitro_attest_broker._deployment import Deployment
+from nitro_attest_broker._deployment import Deployment, Opened, make_broker, open_deployment
 from nitro_attest_broker._ledger import Ledger
 from nitro_attest_broker._master_key import read_file
 from nitro_attest_broker._server import ListenError, Listening
@@ -214,6 +216,32 @@ def test_an_older_backup_waits_for_a_person(begun: Path, tmp_path: Path, capsys:
     connection.close()
     assert json.loads(last)["because"] == "the disk is gone"
     assert json.loads(last)["head_file_was_at"] == 3
+
+
+def test_no_nonce_from_before_an_accepted_database_is_redeemed(begun: Path) -> None:
+    """A copy of the files does not know which of them were used since it was made."""
+
+    def nonces() -> tuple[Opened, NonceStore]:
+        opened = open_deployment(Deployment(data=begun), announce=lambda _: None)
+        return opened, make_broker(opened).nonces
+
+    opened, store = nonces()
+    nonce = store.issue()
+    opened.store.close()
+    files = {path: path.read_bytes() for path in begun.glob("broker.sqlite3*")}
+    opened, store = nonces()
+    store.redeem(nonce)
+    opened.ledger.commit({"event": "released"})
+    opened.store.close()
+    for path in begun.glob("broker.sqlite3*"):
+        path.unlink()
+    for path, content in files.items():
+        path.write_bytes(content)
+    assert run(begun, "accept-database", "--because", "the disk is gone") == 0
+    opened, store = nonces()
+    with pytest.raises(StaleDocumentError):
+        store.redeem(nonce)
+    opened.store.close()
 
 
 def test_a_missing_head_file_waits_for_a_person(begun: Path, capsys: Output) -> None:

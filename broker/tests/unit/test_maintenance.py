@@ -46,6 +46,19 @@ def test_a_key_is_destroyed_when_its_time_is_over(kit: Kit) -> None:
     assert kit.ok("ListKeys", {})["Keys"] == []
 
 
+def test_the_names_of_a_destroyed_key_are_free_again(kit: Kit) -> None:
+    arn = kit.create_key()
+    for name in ("alias/a", "alias/b"):
+        kit.ok("CreateAlias", {"AliasName": name, "TargetKeyId": arn})
+    kit.ok("ScheduleKeyDeletion", {"KeyId": arn, "PendingWindowInDays": 7})
+    kit.clock.advance(timedelta(days=7))
+    assert maintain(kit.broker) == 1
+    assert kit.ok("ListAliases", {})["Aliases"] == []
+    other = kit.create_key()
+    kit.ok("CreateAlias", {"AliasName": "alias/a", "TargetKeyId": other})
+    assert kit.ok("DescribeKey", {"KeyId": "alias/a"})["KeyMetadata"]["Arn"] == other
+
+
 def test_looks_at_every_page(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_maintenance, "_PAGE", 2)
     for _ in range(5):

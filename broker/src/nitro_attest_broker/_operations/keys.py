@@ -17,6 +17,7 @@ from nitro_attest_broker._keys import (
     SYMMETRIC,
     Key,
     KeyState,
+    is_reserved_tag,
     new_material,
     new_private_key,
 )
@@ -191,7 +192,7 @@ def _expect_reserved_tags(tags: dict[str, str]) -> None:
     """Accept of the tags that mean something here only those that exist, with true or false."""
     for name, value in tags.items():
         known = name in (ATTESTED_TAG, FRESH_NONCE_TAG) and value in ("true", "false")
-        if name.startswith(RESERVED_TAG_PREFIX) and not known:
+        if is_reserved_tag(name) and not known:
             raise KmsError(
                 Code.TAG,
                 f"Tags of {RESERVED_TAG_PREFIX} are {ATTESTED_TAG} and {FRESH_NONCE_TAG}, "

@@ -5,7 +5,7 @@ from typing import Final
 
 from nitro_attest_broker._call import Call, Outcome
 from nitro_attest_broker._errors import Code, KmsError
-from nitro_attest_broker._keys import RESERVED_TAG_PREFIX
+from nitro_attest_broker._keys import RESERVED_TAG_PREFIX, is_reserved_tag
 from nitro_attest_broker._members import KEY_ID, TAG_KEY
 from nitro_attest_broker._pages import paged, read_page
 
@@ -72,7 +72,7 @@ def expect_tags(tags: Mapping[str, str]) -> None:
 
 
 def _expect_not_reserved(tags: Mapping[str, str]) -> None:
-    if any(name.startswith(RESERVED_TAG_PREFIX) for name in tags):
+    if any(map(is_reserved_tag, tags)):
         raise KmsError(
             Code.TAG,
             f"Tags that begin with {RESERVED_TAG_PREFIX} are fixed when a key is created.",
