@@ -91,7 +91,6 @@ def prepare(stage: Stage) -> World:
     )  # fmt: skip
     administrator = _read_access_key(kms)
     url = _read_url(kms)
-    _let_a_minute_pass(data)
     commands = [_start_access_key(stage, data, principal) for principal in (DEVELOPER, ENCLAVE)]
     connection = {"url": url, "ca": str(ca_file)}
     keys = _make_keys(stage, {**connection, **administrator.fields()}, ca.pem())
@@ -124,17 +123,6 @@ def _make_keys(stage: Stage, settings: Mapping[str, str], ca: bytes) -> tuple[st
     administrator.say({"policy": key_policy(pcrs)})
     stage.wait_for("policy put", administrator)
     return keys
-
-
-def _let_a_minute_pass(data: Path) -> None:
-    """Make the KMS one that was installed a minute ago.
-
-    It remembers which nonces are used up from its first start on, and accepts none that may be
-    older than its memory. For that it allows clocks to be 30 s apart, so that a KMS that has just
-    been made accepts no nonce yet.
-    """
-    with closing(sqlite3.connect(data / "broker.sqlite3")) as connection, connection:
-        connection.execute("UPDATE nitro_attest_memory SET began_at = began_at - 60000")
 
 
 def _make_wrong_image(folder: Path) -> Path:
