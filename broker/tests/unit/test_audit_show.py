@@ -68,10 +68,16 @@ def test_ends_quietly_if_nobody_reads_on(data: Path, monkeypatch: pytest.MonkeyP
     def gone(*_: object, **__: object) -> None:
         raise BrokenPipeError
 
+    def dup2(new: int, old: int) -> None:
+        ended.append((new, old))
+
+    def open_nothing(*_: object) -> int:
+        return 99
+
     ended: list[tuple[int, int]] = []
     monkeypatch.setattr(_cli, "_say", gone)
-    monkeypatch.setattr("os.dup2", lambda new, old: ended.append((new, old)))
-    monkeypatch.setattr("os.open", lambda *_: 99)
+    monkeypatch.setattr("os.dup2", dup2)
+    monkeypatch.setattr("os.open", open_nothing)
     monkeypatch.setattr("sys.stdout.fileno", lambda: 1)
     assert show(data) == 1
     assert ended == [(99, 1)]
