@@ -86,17 +86,6 @@ class App:
             log_event("maintenance_failed", error=type(exc).__name__)
 
     async def _call(self, request: Request) -> Response:
-        if self._inside >= MAX_WAITING:
-            error = KmsError(Code.THROTTLING, "Rate exceeded", reason="broker.busy")
-            self._service.unsigned.count(_address(request), error.reason)
-            return _respond(_error_answer(error))
-        self._inside += 1
-        try:
-            return await self._bounded_call(request)
-        finally:
-            self._inside -= 1
-
-    async def _bounded_call(self, request: Request) -> Response:
         started = time.perf_counter()
         try:
             with anyio.fail_after(BODY_SECONDS):
@@ -105,12 +94,25 @@ class App:
             error = KmsError(
                 Code.VALIDATION, "The request body did not arrive.", reason="request.incomplete"
             )
-            self._service.unsigned.count(_address(request), error.reason)
-            return _respond(_error_answer(error))
+            return self._counted(request, error)
         if body is None:
-            self._service.unsigned.count(_address(request), too_large().reason)
-            return _respond(_error_answer(too_large()))
-        received = self._received(request, body)
+            return self._counted(request, too_large())
+        # Only whole requests wait for a thread, so nobody keeps others out with half of one.
+        if self._inside >= MAX_WAITING:
+            return self._counted(
+                request, KmsError(Code.THROTTLING, "Rate exceeded", reason="broker.busy")
+            )
+        self._inside += 1
+        try:
+            return await self._answered(self._received(request, body), started)
+        finally:
+            self._inside -= 1
+
+    def _counted(self, request: Request, error: KmsError) -> Response:
+        self._service.unsigned.count(_address(request), error.reason)
+        return _respond(_error_answer(error))
+
+    async def _answered(self, received: Received, started: float) -> Response:
         async with self._threads:
             answer = await anyio.to_thread.run_sync(self._service.answer, received)
         log_event(

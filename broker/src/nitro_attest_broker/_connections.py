@@ -1,8 +1,8 @@
 """Connections on which no request is being answered, bounded in time and in number.
 
-uvicorn waits without end for the headers of a request, and for the rest of a body that nobody
-reads, as long as a byte comes now and then. Here a connection without a request has a few seconds
-for the next one, and if there are too many, the one that has waited longest makes room.
+uvicorn waits without end for a request that comes a byte at a time. Here a connection has a few
+seconds for the headers of the next request and as many for its body, and if there are too many, the
+one whose time is up first makes room.
 """
 
 import asyncio
@@ -14,12 +14,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 class BoundedProtocol(H11Protocol):
     """HTTP/1.1 as uvicorn speaks it, with these bounds for each server."""
 
-    header_seconds: ClassVar[float] = 15.0
-    """From the connection, or the answer before, to the last byte of a request's headers."""
+    seconds: ClassVar[float] = 15.0
+    """From the connection, or the answer before, to the end of a request's headers; and from there
+    to the end of its body."""
 
     most_connections: ClassVar[int] = 512
 
     _deadline: asyncio.TimerHandle | None = None
+    _waits_for: object = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Take a connection, and drop one if that is one too many."""
@@ -41,7 +43,7 @@ class BoundedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; the deadline stays where it is until they complete the headers."""
+        """Take bytes; the deadline stays where it is until they complete headers or body."""
         super().data_received(data)
         self._bound()
 
@@ -52,15 +54,23 @@ class BoundedProtocol(H11Protocol):
 
     @property
     def waits_until(self) -> float:
-        """The deadline for the next request, by the loop's clock; 0.0 while one is answered."""
+        """The deadline for more of a request, by the loop's clock; 0.0 while one is answered."""
         return 0.0 if self._deadline is None else self._deadline.when()
 
     def _bound(self) -> None:
         # uvicorn makes a cycle at the last byte of a request's headers; before that it is None.
-        if not getattr(self.cycle, "response_complete", True):
+        arriving = getattr(self.cycle, "more_body", False)
+        if getattr(self.cycle, "response_complete", True):
+            waits_for: object = self
+        elif arriving:
+            waits_for = self.cycle
+        else:
+            waits_for = None
+        if waits_for is not self._waits_for:
             self._unbound()
-        elif self._deadline is None and not self.transport.is_closing():
-            self._deadline = self.loop.call_later(self.header_seconds, self.transport.abort)
+            self._waits_for = waits_for
+            if waits_for is not None and not self.transport.is_closing():
+                self._deadline = self.loop.call_later(self.seconds, self.transport.abort)
 
     def _unbound(self) -> None:
         if self._deadline is not None:

@@ -89,7 +89,7 @@ def serve(broker: Broker, listening: Listening, *, started: Callable[[str], None
         server_header=False,
         proxy_headers=False,  # whoever can connect could write them
         h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
-        timeout_keep_alive=int(BoundedProtocol.header_seconds),
+        timeout_keep_alive=int(BoundedProtocol.seconds),
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         ssl_certfile=None if listening.certificate is None else str(listening.certificate),
         ssl_keyfile=None if listening.private_key is None else str(listening.private_key),

@@ -34,7 +34,6 @@ _MUST_BE_SIGNED: Final = ("host", "content-type", "x-amz-date", "x-amz-target")
 _NOT_TAKEN: Final = ("x-amz-security-token", "content-encoding", "date")
 _PRINTABLE: Final = re.compile(r"[\t\x20-\x7e]*")
 MAX_HEADERS: Final = 64
-MAX_HEADER_BYTES: Final = 16_384
 
 
 @final

@@ -1,6 +1,7 @@
 """The application: bounds, health, nonces, what is counted, what falls due."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,28 @@ def test_refuses_to_let_too_many_wait(kit: Kit, monkeypatch: pytest.MonkeyPatch)
     assert response.json()["__type"] == "ThrottlingException"
     kit.service.write_unsigned()
     assert kit.audit()[-1]["reasons"] == {"broker.busy": 1}
+
+
+def test_half_a_request_keeps_nobody_out(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_app, "MAX_WAITING", 1)
+    app = App(kit.service)
+    received = kit.signed("ListKeys", {})
+
+    async def half() -> AsyncGenerator[bytes]:
+        yield b"{"
+        await anyio.sleep_forever()
+
+    async def go() -> int:
+        transport = httpx.ASGITransport(app.asgi)
+        async with httpx.AsyncClient(transport=transport, base_url="http://broker") as client:
+            waiting = asyncio.create_task(client.post("/", content=half()))
+            await asyncio.sleep(0)
+            response = await client.post("/", content=b"{}", headers=list(received.headers))
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+            return response.status_code
+
+    assert asyncio.run(go()) == 200
 
 
 def test_says_how_a_client_gets_past_a_second(kit: Kit) -> None:

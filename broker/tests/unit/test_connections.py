@@ -19,9 +19,14 @@ COMPLETE: Final = b"GET / HTTP/1.1\r\nhost: broker\r\n\r\n"
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer without reading the body."""
-    del receive
+    """Answer a GET at once, a POST when its body is there."""
     assert scope["type"] == "http"
+    while scope["method"] == "POST":
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        if not message["more_body"]:
+            break
     headers = [(b"content-length", b"2")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"ok"})
@@ -32,8 +37,9 @@ def serving(*, seconds: float, most: int = 512) -> Generator[Callable[[], socket
     """Serve with other bounds; the value connects."""
 
     class Protocol(BoundedProtocol):
-        header_seconds = seconds
         most_connections = most
+
+    Protocol.seconds = seconds
 
     config = uvicorn.Config(
         app, http=Protocol, ws="none", lifespan="off", log_config=None, timeout_keep_alive=3600
@@ -113,6 +119,31 @@ def test_drops_a_connection_whose_second_request_never_ends() -> None:
 def test_drops_a_connection_whose_body_never_ends_after_the_answer() -> None:
     with serving(seconds=SHORT) as connect:
         drip(connect(), b"GET / HTTP/1.1\r\nhost: b\r\ncontent-length: 1000000000\r\n\r\n", b"a")
+
+
+def test_drops_a_connection_whose_body_never_ends() -> None:
+    with serving(seconds=SHORT) as connect:
+        drip(connect(), b"POST / HTTP/1.1\r\nhost: b\r\ncontent-length: 1000000000\r\n\r\n", b"a")
+
+
+def test_a_body_that_comes_in_parts_is_waited_for() -> None:
+    with serving(seconds=LONG, most=2) as connect:
+        first, second = connect(), connect()
+        first.sendall(b"POST / HTTP/1.1\r\nhost: b\r\ncontent-length: 3\r\n\r\n")
+        assert is_answered(second)
+        first.sendall(b"ab")
+        assert is_answered(second)
+        first.sendall(b"c")
+        assert first.recv(65_536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_body_on_its_way_makes_room() -> None:
+    with serving(seconds=LONG, most=1) as connect:
+        first = connect()
+        first.sendall(b"POST / HTTP/1.1\r\nhost: b\r\ncontent-length: 3\r\n\r\na")
+        second = connect()
+        assert is_dropped(first)
+        assert is_answered(second)
 
 
 def test_answers_one_request_after_another_on_a_connection() -> None:
