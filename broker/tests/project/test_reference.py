@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -29,9 +30,11 @@ def page() -> str:
 
 def parsers(parser: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[str, str]]:
     """Yield each command with each of its options."""
-    for action in parser._actions:  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - it has no other list
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as above
-            for command, inner in action.choices.items():
+    for action in parser._actions:  # noqa: SLF001 - it has no other list
+        choices: object = action.choices
+        if isinstance(choices, dict):  # the parsers of its commands
+            commands = cast("dict[str, argparse.ArgumentParser]", choices)
+            for command, inner in commands.items():
                 yield from parsers(inner, f"{name} {command}".strip())
         else:
             yield from ((name, option) for option in action.option_strings if option[:2] == "--")
