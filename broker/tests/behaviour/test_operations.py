@@ -684,6 +684,90 @@ def test_no_plaintext_leaves_an_attested_key(client: Client, attested_key: str) 
     )
 
 
+def test_nothing_that_changes_a_key_takes_its_mark_away(client: Client, attested_key: str) -> None:
+    blob = client("Encrypt", KeyId=attested_key, Plaintext=b"x")["CiphertextBlob"]
+    changes: list[tuple[str, Call]] = [
+        ("UpdateKeyDescription", {"Description": "another"}),
+        ("TagResource", {"Tags": [{"TagKey": "a", "TagValue": "b"}]}),
+        ("UntagResource", {"TagKeys": ["a"]}),
+        ("RotateKeyOnDemand", {}),
+        ("EnableKeyRotation", {}),
+        ("PutKeyPolicy", {"Policy": client.fake.key_policy()}),
+        ("DisableKey", {}),
+        ("EnableKey", {}),
+        ("ScheduleKeyDeletion", {}),
+        ("CancelKeyDeletion", {}),
+        ("EnableKey", {}),
+    ]
+    seen: list[str] = []
+    for operation, members in changes:
+        client(operation, KeyId=attested_key, **members)
+        assert client.error("Decrypt", CiphertextBlob=blob) in {
+            "AccessDeniedException",
+            "DisabledException",
+            "KMSInvalidStateException",
+        }
+        seen.append(client.fake.audit_log()[-1]["reason"])
+    assert seen == ["key.attested_only"] * 6 + [
+        "key.disabled",
+        "key.attested_only",
+        "key.pending_deletion",
+        "key.disabled",
+        "key.attested_only",
+    ]
+
+
+def test_no_other_name_and_no_dry_run_leads_around_the_mark(
+    client: Client, key: str, attested_key: str
+) -> None:
+    blob = client("Encrypt", KeyId=attested_key, Plaintext=b"x")["CiphertextBlob"]
+    client("CreateAlias", AliasName="alias/moved", TargetKeyId=key)
+    client("UpdateAlias", AliasName="alias/moved", TargetKeyId=attested_key)
+    names = [attested_key, attested_key.rpartition("/")[2], "alias/moved"]
+    calls = [{"CiphertextBlob": blob, "KeyId": name} for name in names]
+    for call in (*calls, {"CiphertextBlob": blob, "DryRun": True}):
+        assert client.error("Decrypt", **call) == "AccessDeniedException"
+        assert client.fake.audit_log()[-1]["reason"] == "key.attested_only"
+    client("UpdateAlias", AliasName="alias/moved", TargetKeyId=key)
+    assert client.error("Decrypt", CiphertextBlob=blob, KeyId="alias/moved") == (
+        "IncorrectKeyException"
+    )
+
+
+def test_the_mark_holds_for_asymmetric_keys(client: Client) -> None:
+    members = {"Policy": client.fake.key_policy(), "Tags": TAG}
+    agreement = client.create_key(KeySpec="ECC_NIST_P256", KeyUsage="KEY_AGREEMENT", **members)
+    public = client("GetPublicKey", KeyId=agreement)["PublicKey"]
+    rsa_key = client.create_key(KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT", **members)
+    algorithm = "RSAES_OAEP_SHA_256"
+    blob = client("Encrypt", KeyId=rsa_key, Plaintext=b"x", EncryptionAlgorithm=algorithm)[
+        "CiphertextBlob"
+    ]
+    other = client.create_key()
+    calls: list[tuple[str, Call]] = [
+        (
+            "DeriveSharedSecret",
+            {"KeyId": agreement, "KeyAgreementAlgorithm": "ECDH", "PublicKey": public},
+        ),
+        (
+            "Decrypt",
+            {"KeyId": rsa_key, "CiphertextBlob": blob, "EncryptionAlgorithm": algorithm},
+        ),
+        (
+            "ReEncrypt",
+            {
+                "SourceKeyId": rsa_key,
+                "CiphertextBlob": blob,
+                "SourceEncryptionAlgorithm": algorithm,
+                "DestinationKeyId": other,
+            },
+        ),
+    ]
+    for operation, call in calls:
+        assert client.error(operation, **call) == "AccessDeniedException"
+        assert client.fake.audit_log()[-1]["reason"] == "key.attested_only"
+
+
 def test_the_mark_of_an_attested_key_stays(client: Client, attested_key: str) -> None:
     assert client.error("UntagResource", KeyId=attested_key, TagKeys=[TAG[0]["TagKey"]]) == (
         "TagException"

@@ -292,6 +292,27 @@ def test_rotates_the_master_key(begun: Path, capsys: Output) -> None:
     assert "another master key" in capsys.readouterr().err
 
 
+def test_a_backup_from_before_a_rotation_opens_with_the_old_key_as_second_line(
+    begun: Path, tmp_path: Path, capsys: Output
+) -> None:
+    backup = tmp_path / "backup"
+    assert run(begun, "backup", str(backup)) == 0
+    (old,) = read_file(begun / "master.key")
+    assert run(begun, "rotate-master-key") == 0
+    for path in begun.glob("broker.sqlite3*"):
+        path.unlink()
+    assert run(begun, "restore", str(backup)) == 0
+    assert run(begun, "accept-database", "--because", "the disk is gone") == 1
+    assert "another master key" in capsys.readouterr().err
+    (new,) = read_file(begun / "master.key")
+    (begun / "master.key").write_text(f"{new.hex()}\n{old.hex()}\n")
+    assert run(begun, "accept-database", "--because", "the disk is gone") == 0
+    assert run(begun, "rotate-master-key") == 0
+    assert read_file(begun / "master.key") == [new]
+    assert run(begun, "access-key", "list") == 0
+    assert run(begun, "audit", "verify") == 0
+
+
 def test_a_rotation_that_was_killed_is_finished_by_the_next(
     begun: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
