@@ -44,6 +44,13 @@ def test_shows_json_lines_to_a_program(data: Path, capsys: Output) -> None:
     ]
 
 
+def test_shows_only_what_is_wanted(data: Path, capsys: Output) -> None:
+    assert show(data, "--since", "2999-01-01T00:00:00Z") == 0
+    assert show(data, "--key", ARN) == 0
+    assert show(data, "--request-id", "none") == 0
+    assert capsys.readouterr().out == ""
+
+
 def test_shows_one_short_line_each_to_a_person(
     data: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
