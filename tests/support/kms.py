@@ -99,8 +99,11 @@ def kms_client(fake: FakeKms, *, attempts: int = 3) -> KMSClient:
     return client
 
 
-def mix_up(fake_nitro: FakeNitro, *, calls: int) -> None:
-    """Let 16 threads share clients, each call with a secret of its own, and compare them all."""
+def mix_up(fake_nitro: FakeNitro, *, calls: int) -> tuple[list[bool], list[bytes]]:
+    """Let 16 threads share clients, each call with a secret of its own.
+
+    Return which calls had the right answer, and the documents that were sent.
+    """
     nsm = FakeNsm(fake_nitro)
     with running_kms(fake_nitro) as kms, RecipientKeyPool(ahead=4) as pool:
         plain = kms_client(kms.fake, attempts=10)  # one call may meet the throttling of several
@@ -118,9 +121,7 @@ def mix_up(fake_nitro: FakeNitro, *, calls: int) -> None:
         with ThreadPoolExecutor(16) as threads:
             right = list(threads.map(is_right, range(calls)))
         plain.close()
-    assert right == [True] * calls
-    documents = [seen.document for seen in kms.seen if seen.document is not None]
-    assert len(set(documents)) == len(documents) >= calls * 9 // 10
+    return right, [seen.document for seen in kms.seen if seen.document is not None]
 
 
 def _document(request: Any) -> bytes | None:
