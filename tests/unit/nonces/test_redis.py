@@ -55,6 +55,28 @@ def test_a_server_that_is_not_there_is_unavailable_to_async_callers() -> None:
     asyncio.run(use())
 
 
+def test_a_cluster_that_is_not_there_is_unavailable() -> None:
+    """Its client has errors of its own, which are no `RedisError`."""
+
+    class Uncovered(redis.Redis):
+        """Fails as `RedisCluster` does when no node holds the slot."""
+
+        def evalsha(self, *_: Any) -> Any:
+            """Find no node."""
+            raise redis.exceptions.SlotNotCoveredError
+
+    with Uncovered(**NOWHERE) as client, pytest.raises(NonceStoreUnavailableError):
+        RedisNonces(client, ttl=TTL).issue()
+
+    async def use() -> None:
+        client = redis.asyncio.RedisCluster(host="127.0.0.1", port=1)
+        with pytest.raises(NonceStoreUnavailableError) as refused:
+            await AsyncRedisNonces(client, ttl=TTL).issue()
+        assert isinstance(refused.value.__cause__, redis.RedisClusterException)
+
+    asyncio.run(use())
+
+
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [(0, Reason.FRESHNESS_NONCE_UNKNOWN), (2, Reason.FRESHNESS_NONCE_USED)],
