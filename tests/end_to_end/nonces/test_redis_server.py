@@ -22,6 +22,7 @@ from support.nonce_contract import (
     NONCE_CONTRACT,
     NOW,
     ONCE_CONTRACT,
+    accepted,
     policy,
     refusal,
 )
@@ -45,18 +46,6 @@ def server() -> Generator[RedisServer]:
     """Return a server of the test's own."""
     with redis_server() as server:
         yield server
-
-
-def _accepted(store: NonceStore, nonces: list[bytes]) -> int:
-    """Return how many nonces a store redeems; all others must be unknown or used."""
-    accepted = 0
-    for nonce in nonces:
-        try:
-            store.redeem(nonce)
-        except StaleDocumentError:
-            continue
-        accepted += 1
-    return accepted
 
 
 def _unredeemed(server: RedisServer) -> int:
@@ -126,11 +115,11 @@ def test_after_a_kill_a_snapshot_brings_back_no_nonce(server: RedisServer) -> No
     store = RedisNonces(server.client(), ttl=TTL)
     nonces = [store.issue() for _ in range(MANY)]
     server.command("SAVE")
-    assert _accepted(store, nonces) == MANY
+    assert accepted(store, nonces) == MANY
     server.kill()
     server.start()
     assert _unredeemed(server) == MANY  # what the snapshot says
-    assert _accepted(store, nonces) == 0
+    assert accepted(store, nonces) == 0
 
 
 def test_after_a_kill_an_append_only_file_brings_back_no_nonce() -> None:
@@ -139,11 +128,11 @@ def test_after_a_kill_an_append_only_file_brings_back_no_nonce() -> None:
         store = RedisNonces(server.client(), ttl=TTL)
         nonces = [store.issue() for _ in range(MANY)]
         outstanding = [store.issue() for _ in range(10)]
-        assert _accepted(store, nonces) == MANY
+        assert accepted(store, nonces) == MANY
         server.kill()
         server.start()
         assert _unredeemed(server) == 10
-        assert _accepted(store, nonces + outstanding) == 0
+        assert accepted(store, nonces + outstanding) == 0
 
 
 def _replication(server: RedisServer) -> dict[str, object]:
@@ -165,12 +154,12 @@ def test_after_a_failover_to_a_lagging_replica_no_nonce_is_redeemed_again(
         nonces = [store.issue() for _ in range(MANY)]
         wait_until(lambda: _unredeemed(replica) == MANY, "the nonces at the replica")
         replica.command("REPLICAOF", LOOPBACK, "1")  # cut off: nobody listens there
-        assert _accepted(store, nonces) == MANY
+        assert accepted(store, nonces) == MANY
         server.kill()
         replica.command("REPLICAOF", "NO", "ONE")
         promoted = RedisNonces(replica.client(), ttl=TTL)
         assert _unredeemed(replica) == MANY
-        assert _accepted(promoted, nonces) == 0
+        assert accepted(promoted, nonces) == 0
         promoted.redeem(promoted.issue())
 
 
@@ -183,7 +172,7 @@ def test_a_server_that_was_a_replica_in_between_redeems_nothing_of_before(
         _replica(server, other)
         nonces = [store.issue() for _ in range(10)]
         wait_until(lambda: _unredeemed(other) == 10, "the nonces at the replica")
-        assert _accepted(store, nonces) == 10
+        assert accepted(store, nonces) == 10
         other.command("REPLICAOF", "NO", "ONE")
         other.command("FLUSHALL")
         _replica(other, server)
@@ -325,8 +314,8 @@ def test_a_full_server_refuses_to_issue_and_loses_no_nonce(server: RedisServer) 
         for _ in range(100):
             with pytest.raises(NonceStoreUnavailableError):
                 use()
-    assert _accepted(nonces, live) == MANY
-    assert _accepted(nonces, live) == 0
+    assert accepted(nonces, live) == MANY
+    assert accepted(nonces, live) == 0
 
 
 @pytest.fixture(scope="module")
