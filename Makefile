@@ -155,7 +155,7 @@ rules: $(VENV)/all ## break each numbered rule in turn, and see that its tests n
 
 # --- benchmarks ----------------------------------------------------------------------------------
 
-.PHONY: bench bench-peers bench-worst
+.PHONY: bench bench-peers bench-worst bench-stores
 bench: $(VENV)/all ## what a verdict costs, as a ratio to bare signature checks
 	$(BIN)/python benchmarks/bench.py
 
@@ -164,6 +164,10 @@ bench-peers: $(VENV)/all ## other verifiers beside this one
 
 bench-worst: $(VENV)/all ## search for the input that costs most to reject
 	$(BIN)/python benchmarks/worst_input.py --count 200000
+
+bench-stores: $(VENV)/all ## nonces a second for each store, and what an envelope costs
+	PYTHONPATH=tests $(BIN)/python benchmarks/nonces.py
+	$(BIN)/python benchmarks/recipient.py
 
 # --- environments and the rest -------------------------------------------------------------------
 

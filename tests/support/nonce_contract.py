@@ -47,6 +47,11 @@ def refusal(store: NonceStore, nonce: bytes, *, context: bytes = b"") -> Reason:
     return refused.value.reason
 
 
+def accepted(store: NonceStore, nonces: list[bytes]) -> int:
+    """Return how many nonces a store redeems; all others must be stale."""
+    return sum(redeems(store, nonce) for nonce in nonces)
+
+
 def a_nonce_is_redeemed_once(store: NonceStore) -> None:
     """Give it back as used, or unknown, from the second time on."""
     nonce = store.issue()
@@ -98,13 +103,14 @@ def eight_threads_redeem_each_nonce_once(store: NonceStore) -> None:
     nonces = [store.issue() for _ in range(50)]
 
     def win(_: int) -> int:
-        return sum(_redeems(store, nonce) for nonce in nonces)
+        return sum(redeems(store, nonce) for nonce in nonces)
 
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(win, range(8))) == len(nonces)
 
 
-def _redeems(store: NonceStore, nonce: bytes) -> bool:
+def redeems(store: NonceStore, nonce: bytes) -> bool:
+    """Say whether a store redeems a nonce; if not, it must be stale."""
     try:
         store.redeem(nonce)
     except StaleDocumentError:

@@ -1,7 +1,8 @@
 """Get the database password from KMS: this runs inside the enclave."""
 
+from typing import Any
+
 import boto3
-from mypy_boto3_kms import KMSClient
 
 from nitro_attest.kms import attested
 from nitro_attest.nsm import AttestationSource, Nsm
@@ -10,11 +11,12 @@ KEY = "arn:aws:kms:us-east-1:111122223333:key/0fa4e0fa-4e0f-4e0f-4e0f-a4e0fa4e0f
 CONTEXT = {"purpose": "database password"}
 
 
-def database_password(client: KMSClient, source: AttestationSource, ciphertext: bytes) -> bytes:
+def database_password(client: Any, source: AttestationSource, ciphertext: bytes) -> bytes:
     """Decrypt with the one key, and in the one context, that this image was built to trust."""
     kms = attested(client, source)
     answer = kms.decrypt(KeyId=KEY, EncryptionContext=CONTEXT, CiphertextBlob=ciphertext)
-    return answer["Plaintext"]
+    password: bytes = answer["Plaintext"]
+    return password
 
 
 def main(ciphertext: bytes) -> bytes:

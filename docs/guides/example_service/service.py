@@ -1,6 +1,6 @@
 """Give the database password to one build of one enclave, and to nothing else."""
 
-import secrets
+from datetime import timedelta
 
 from nitro_attest import (
     EnclaveMeasurements,
@@ -11,8 +11,8 @@ from nitro_attest import (
     Present,
     Sha384,
     VerificationError,
-    verify,
 )
+from nitro_attest.nonces import MemoryNonces, verify_once
 from nitro_attest.recipient import RecipientKeyError, encrypt
 
 BUILD = EnclaveMeasurements(
@@ -35,20 +35,18 @@ class PasswordService:
 
     def __init__(self, policy: Policy, password: bytes) -> None:
         """Take the policy, and the password that it protects."""
-        self._policy, self._password, self._issued = policy, password, set[bytes]()
+        self._policy, self._password = policy, password
+        self._nonces = MemoryNonces(ttl=timedelta(minutes=5), max_outstanding=10_000)
 
     def challenge(self) -> bytes:
-        """Issue a nonce; with more than one process, use a store of nitro_attest.nonces."""
-        self._issued.add(nonce := secrets.token_bytes(32))
-        return nonce
+        """Issue a nonce; with more than one process, use the store on Redis or SQL."""
+        return self._nonces.issue()
 
-    def answer(self, nonce: bytes, doc: bytes) -> tuple[int, bytes]:
+    def answer(self, doc: bytes) -> tuple[int, bytes]:
         """Return an HTTP status, and the encrypted password or a reason."""
-        if nonce not in self._issued:
-            return 403, b"unknown nonce"
-        self._issued.discard(nonce)  # a nonce is good for one try
         try:
-            key = verify(doc, self._policy, nonce=nonce).require_public_key()
+            result = verify_once(doc, self._policy, nonces=self._nonces)
+            key = result.require_public_key()
             return 200, encrypt(self._password, key)  # to the attested key, and to no other
         except MalformedDocumentError as error:
             return 400, error.reason.encode()

@@ -11,24 +11,22 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from enclave import KEY, database_password
-from mypy_boto3_kms import KMSClient
-from service import BUILD
 from urllib3 import HTTPResponse
 
 from nitro_attest import Absent, Policy, Present, TimestampOnly, verify
 from nitro_attest.kms import AttestedKmsError
 from nitro_attest.recipient import encrypt
-from nitro_attest.testing import FakeNitro, FakeNsm, pcrs_of
+from nitro_attest.testing import FakeNitro, FakeNsm
 
 AS_KMS = Policy(
-    measurements=(BUILD,),
+    measurements=(FakeNitro.enclave_measurements(),),  # in yours: those of your build
     freshness=TimestampOnly(because="KMS issues no nonce", max_age=timedelta(minutes=5)),
     public_key=Present(),
     user_data=Absent(),
 )
 
 
-def kms_client(answer: dict[str, str]) -> KMSClient:
+def kms_client(answer: dict[str, str]) -> Any:
     """Make boto3's client, with an answer in the place of the network."""
 
     def respond(request: AWSPreparedRequest, **_: object) -> AWSResponse:
@@ -39,13 +37,11 @@ def kms_client(answer: dict[str, str]) -> KMSClient:
     session: Any = boto3.Session("no", "account", region_name="us-east-1")
     client = session.client("kms")
     client.meta.events.register("before-send.kms", respond)
-    kms: KMSClient = client
-    return kms
+    return client
 
 
 def test_the_enclave_gets_the_password(fake_nitro: FakeNitro) -> None:
-    """The document that goes to KMS names the build, and its key opens the answer."""
-    nsm = FakeNsm(fake_nitro, pcrs=pcrs_of(BUILD))
+    """The document that goes to KMS names the measured code, and its key opens the answer."""
     answer = {"KeyId": KEY}
     client = kms_client(answer)
 
@@ -58,7 +54,7 @@ def test_the_enclave_gets_the_password(fake_nitro: FakeNitro) -> None:
         answer["CiphertextForRecipient"] = b64encode(envelope).decode()
 
     client.meta.events.register_first("before-send.kms", encrypt_to_the_attested_key)
-    assert database_password(client, nsm, b"ciphertext") == b"correct horse"
+    assert database_password(client, FakeNsm(fake_nitro), b"ciphertext") == b"correct horse"
 
 
 def test_the_enclave_uses_no_plaintext_from_the_network(fake_nitro: FakeNitro) -> None:

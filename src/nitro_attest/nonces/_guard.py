@@ -15,7 +15,7 @@ from nitro_attest.nonces._store import (
 
 _DOMAIN: Final = b"nitro-attest replay guard\0"
 _DEFAULT_SKEW: Final = timedelta(seconds=30)  # that of the policy types
-_LEAST_SECONDS: Final = 60.0  # time for a worker to come from `verify` to `check`
+_PAUSE_SECONDS: Final = 60.0  # time for a worker to come from `verify` to `check`
 
 
 @final
@@ -48,7 +48,8 @@ class ReplayGuard:
     def check(self, result: AttestationResult) -> None:
         """Return for the first result of a document, and raise for every further one.
 
-        Call it right after `verify`: what is remembered ends when the document is too old.
+        Call it right after `verify`. A document is remembered for a minute longer than any worker
+        could verify it.
 
         Raises:
             StaleDocumentError: `freshness.nonce_used`: the document was accepted before.
@@ -61,8 +62,8 @@ class ReplayGuard:
         if type(result) is not AttestationResult:
             raise PolicyError("result", "expected the AttestationResult of verify")
         key = hashlib.sha256(self._prefix + result.replay_key).digest()
-        seconds = (result.remember_until - result.appraised_at).total_seconds()
+        remember = (result.remember_until - result.appraised_at).total_seconds()
         # The document's clock may be `skew` ahead of ours: it may be that much older than it says.
         age = (result.appraised_at - result.claims.timestamp + self._skew).total_seconds()
-        if self._store.claim(key, max(seconds, _LEAST_SECONDS), age=age) is not True:
+        if self._store.claim(key, remember + _PAUSE_SECONDS, age=age) is not True:
             raise rejected(Reason.FRESHNESS_NONCE_USED, "document")

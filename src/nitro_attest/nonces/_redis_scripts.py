@@ -79,9 +79,13 @@ return 1
 """)
 
 # KEYS: the claim, the beginning of the store's memory. ARGV: how long to remember, the age, in ms.
+# A server that has evicted keys, while its policy was another, may have forgotten claims.
 CLAIM: Final = _script(
     _NO_EVICTION
     + """
+local evicted = info('stats', 'evicted_keys')
+if not evicted then return -1 end
+state = state .. ' ' .. evicted
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local memory = redis.call('GET', KEYS[2])

@@ -130,7 +130,7 @@ def redeem(connection: Connection, digest: bytes) -> Reason | None:
             .values(used_at=clock)
             .returning(NONCES.c.digest)
         )
-        if connection.execute(won).first() is not None:
+        if connection.execute(won).scalar() == digest:  # and no answer to another question
             return None
         row = connection.execute(
             select(NONCES.c.state, NONCES.c.used_at, NONCES.c.expires_at <= clock).where(
@@ -162,7 +162,8 @@ def claim(connection: Connection, digest: bytes, duration: int, age: int) -> Cla
             )
             .returning(CLAIMS.c.digest)
         )
-        return Claim.REPEATED if connection.execute(first).first() is None else Claim.FIRST
+        won = connection.execute(first).scalar() == digest
+        return Claim.FIRST if won else Claim.REPEATED
 
 
 @contextmanager

@@ -30,8 +30,13 @@ try:
     from redis.asyncio.client import Pipeline as AsyncPipeline
     from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
     from redis.client import Pipeline, Redis
-    from redis.cluster import RedisCluster
-    from redis.exceptions import NoScriptError, RedisError
+    from redis.cluster import ClusterPipeline, RedisCluster
+    from redis.exceptions import (
+        ChildDeadlockedError,
+        NoScriptError,
+        RedisClusterException,
+        RedisError,
+    )
 except ImportError as exc:
     raise MissingExtraError("redis") from exc
 
@@ -40,6 +45,9 @@ __all__ = ["AsyncRedisNonces", "RedisNonces", "RedisOnce"]
 _PREFIX: Final = "nitro-attest:"
 _CLIENTS: Final = (Redis, RedisCluster)
 _ASYNC_CLIENTS: Final = (AsyncRedis, AsyncRedisCluster)
+_PIPELINES: Final = (Pipeline, ClusterPipeline)
+# The package has no one base class: a cluster's client raises what is no RedisError.
+_ERRORS: Final = (RedisError, RedisClusterException, ChildDeadlockedError, OSError)
 
 
 @final
@@ -186,7 +194,7 @@ def _run(
 def _translated(store: str) -> Generator[None]:
     try:
         yield
-    except (RedisError, OSError) as exc:
+    except _ERRORS as exc:
         raise NonceStoreUnavailableError(
             store,
             f"the server did not confirm the step ({type(exc).__name__}), so nothing was accepted; "
@@ -195,7 +203,7 @@ def _translated(store: str) -> Generator[None]:
 
 
 def _check_client(client: object, field: str) -> Redis | RedisCluster:
-    if not isinstance(client, _CLIENTS) or isinstance(client, Pipeline):
+    if not isinstance(client, _CLIENTS) or isinstance(client, _PIPELINES):
         raise PolicyError(field, "expected a client of the package redis that is not async")
     return client
 

@@ -8,6 +8,7 @@ restored from a copy of its files can't be told from a restart: delete the rows 
 """
 
 import math
+import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -206,12 +207,21 @@ def _settle(reason: Reason | None) -> None:
 def _translated(store: str) -> Generator[None]:
     try:
         yield
-    except (SQLAlchemyError, OSError) as exc:
+    except _errors() as exc:
         raise NonceStoreUnavailableError(
             store,
             f"the database did not confirm the transaction ({type(exc).__name__}), so nothing was "
             "accepted; see the cause. Tables that are missing are made by create_tables(engine)",
         ) from exc
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """Return what a database can fail with."""
+    errors: list[type[Exception]] = [SQLAlchemyError, OSError]
+    asyncpg = sys.modules.get("asyncpg")
+    if asyncpg is not None:  # SQLAlchemy before 2.1 lets its errors through while it connects
+        errors += [asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError]
+    return tuple(errors)
 
 
 def _check_engine(engine: object, field: str) -> Engine:

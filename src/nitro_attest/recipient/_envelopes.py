@@ -6,7 +6,8 @@ traceback keeps the private key, and so that every bad envelope ends in the same
 
 import hashlib
 import secrets
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
@@ -41,6 +42,8 @@ from nitro_attest.recipient._keys import (
     encode_public_key,
     require_rsa_key,
 )
+
+PartsT = TypeVar("PartsT", EnvelopedData, AuthEnvelopedData)
 
 _DATA_KEY_BYTES: Final = 32
 _OAEP: Final = OAEP(mgf=MGF1(SHA256()), algorithm=SHA256(), label=None)
@@ -144,23 +147,26 @@ def open_sealed(envelope: bytes, private_key: RSAPrivateKey) -> bytes:
 
 def opened(envelope: bytes, private_key: RSAPrivateKey) -> bytes | None:
     """Return the plaintext of an EnvelopedData, or None."""
-    try:
-        parts = read_enveloped_data(envelope)
-    except MalformedBerError:
-        return None
-    data_key = _data_key(parts.recipient, private_key)
-    plaintext = _decrypt_cbc(parts, data_key or secrets.token_bytes(_DATA_KEY_BYTES))
-    return plaintext if data_key else None
+    return _opened(envelope, private_key, read_enveloped_data, _decrypt_cbc)
 
 
 def opened_sealed(envelope: bytes, private_key: RSAPrivateKey) -> bytes | None:
     """Return the plaintext of an AuthEnvelopedData, or None."""
+    return _opened(envelope, private_key, read_auth_enveloped_data, _decrypt_gcm)
+
+
+def _opened(
+    envelope: bytes,
+    private_key: RSAPrivateKey,
+    read: Callable[[bytes], PartsT],
+    decrypt_content: Callable[[PartsT, bytes], bytes | None],
+) -> bytes | None:
     try:
-        parts = read_auth_enveloped_data(envelope)
+        parts = read(envelope)
     except MalformedBerError:
         return None
     data_key = _data_key(parts.recipient, private_key)
-    plaintext = _decrypt_gcm(parts, data_key or secrets.token_bytes(_DATA_KEY_BYTES))
+    plaintext = decrypt_content(parts, data_key or secrets.token_bytes(_DATA_KEY_BYTES))
     return plaintext if data_key else None
 
 

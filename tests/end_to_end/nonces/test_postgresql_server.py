@@ -23,6 +23,7 @@ from support.nonce_contract import (
     NONCE_CONTRACT,
     NOW,
     ONCE_CONTRACT,
+    accepted,
     policy,
     refusal,
 )
@@ -61,18 +62,6 @@ def server() -> Generator[PostgreSqlServer]:
         create_tables(engine)
         engine.dispose()
         yield server
-
-
-def _accepted(store: NonceStore, nonces: list[bytes]) -> int:
-    """Return how many nonces a store redeems; all others must be stale."""
-    accepted = 0
-    for nonce in nonces:
-        try:
-            store.redeem(nonce)
-        except StaleDocumentError:
-            continue
-        accepted += 1
-    return accepted
 
 
 @pytest.mark.parametrize("contract", NONCE_CONTRACT)
@@ -186,12 +175,12 @@ def test_after_a_kill_what_was_redeemed_stays_redeemed(server: PostgreSqlServer)
     store, once = SqlNonces(engine, ttl=TTL), SqlOnce(engine)
     nonces = [store.issue() for _ in range(MANY)]
     outstanding = [store.issue() for _ in range(10)]
-    assert _accepted(store, nonces) == MANY
+    assert accepted(store, nonces) == MANY
     assert once.claim(b"key", 600)
     server.kill()
     server.start()
-    assert _accepted(store, nonces) == 0
-    assert _accepted(store, outstanding) == 10
+    assert accepted(store, nonces) == 0
+    assert accepted(store, outstanding) == 10
     assert not once.claim(b"key", 600)
     engine.dispose()
 
@@ -216,14 +205,14 @@ def test_a_promoted_standby_that_lags_redeems_nothing_of_before(server: PostgreS
         standby.query("ALTER SYSTEM SET primary_conninfo = ''")
         standby.query("SELECT pg_reload_conf()")
         wait_until(lambda: server.query("SELECT count(*) FROM pg_stat_replication") == 0, "the cut")
-        assert _accepted(store, nonces) == MANY
+        assert accepted(store, nonces) == MANY
         assert once.claim(b"key", 600)
         server.kill()
         assert standby.query("SELECT pg_promote()") is True
         # What makes this test one: the last checkpoint is of before, and so are the rows.
         assert standby.query("SELECT timeline_id FROM pg_control_checkpoint()") == 1
         assert standby.query(UNREDEEMED) == MANY
-        assert _accepted(promoted, nonces) == 0
+        assert accepted(promoted, nonces) == 0
         with pytest.raises(StaleDocumentError):
             promoted_once.claim(b"key", 600, age=0.5)
         promoted.redeem(promoted.issue())

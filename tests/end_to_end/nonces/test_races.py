@@ -11,7 +11,7 @@ from sqlalchemy import create_engine
 from nitro_attest import FreshNonce, StaleDocumentError, VerificationError
 from nitro_attest.nonces import MemoryNonces, NonceStore, NonceStoreUnavailableError, verify_once
 from nitro_attest.nonces.sql import create_tables
-from support.nonce_contract import FAKE, NOW, policy
+from support.nonce_contract import FAKE, NOW, policy, redeems
 from support.racing import TTL, open_store, race_for_nonces, race_with_documents
 from support.servers import folder, postgresql_server, redis_server
 
@@ -86,19 +86,11 @@ def test_eight_threads_redeem_each_nonce_once_in_memory() -> None:
 
     def worker(_: int) -> list[bool]:
         start.wait()
-        return [_redeems(store, nonce) for nonce in nonces]
+        return [redeems(store, nonce) for nonce in nonces]
 
     with ThreadPoolExecutor(8) as threads:
         wins = [sum(won) for won in zip(*threads.map(worker, range(8)), strict=True)]
     assert wins == [1] * NONCES
-
-
-def _redeems(store: NonceStore, nonce: bytes) -> bool:
-    try:
-        store.redeem(nonce)
-    except StaleDocumentError:
-        return False
-    return True
 
 
 def _flood_of_invalid(store: NonceStore, count: int) -> list[bytes]:

@@ -9,7 +9,7 @@ import pytest
 import redis
 import redis.asyncio
 
-from nitro_attest import FreshNonce, Reason, StaleDocumentError
+from nitro_attest import FreshNonce, PolicyError, Reason, StaleDocumentError
 from nitro_attest.nonces import (
     NonceStore,
     NonceStoreUnavailableError,
@@ -22,10 +22,11 @@ from support.nonce_contract import (
     NONCE_CONTRACT,
     NOW,
     ONCE_CONTRACT,
+    accepted,
     policy,
     refusal,
 )
-from support.servers import LOOPBACK, RedisServer, redis_server, wait_until
+from support.servers import LOOPBACK, RedisServer, free_port, redis_server, wait_until
 
 pytestmark = pytest.mark.servers
 TTL = timedelta(minutes=30)
@@ -45,18 +46,6 @@ def server() -> Generator[RedisServer]:
     """Return a server of the test's own."""
     with redis_server() as server:
         yield server
-
-
-def _accepted(store: NonceStore, nonces: list[bytes]) -> int:
-    """Return how many nonces a store redeems; all others must be unknown or used."""
-    accepted = 0
-    for nonce in nonces:
-        try:
-            store.redeem(nonce)
-        except StaleDocumentError:
-            continue
-        accepted += 1
-    return accepted
 
 
 def _unredeemed(server: RedisServer) -> int:
@@ -126,11 +115,11 @@ def test_after_a_kill_a_snapshot_brings_back_no_nonce(server: RedisServer) -> No
     store = RedisNonces(server.client(), ttl=TTL)
     nonces = [store.issue() for _ in range(MANY)]
     server.command("SAVE")
-    assert _accepted(store, nonces) == MANY
+    assert accepted(store, nonces) == MANY
     server.kill()
     server.start()
     assert _unredeemed(server) == MANY  # what the snapshot says
-    assert _accepted(store, nonces) == 0
+    assert accepted(store, nonces) == 0
 
 
 def test_after_a_kill_an_append_only_file_brings_back_no_nonce() -> None:
@@ -139,11 +128,11 @@ def test_after_a_kill_an_append_only_file_brings_back_no_nonce() -> None:
         store = RedisNonces(server.client(), ttl=TTL)
         nonces = [store.issue() for _ in range(MANY)]
         outstanding = [store.issue() for _ in range(10)]
-        assert _accepted(store, nonces) == MANY
+        assert accepted(store, nonces) == MANY
         server.kill()
         server.start()
         assert _unredeemed(server) == 10
-        assert _accepted(store, nonces + outstanding) == 0
+        assert accepted(store, nonces + outstanding) == 0
 
 
 def _replication(server: RedisServer) -> dict[str, object]:
@@ -165,12 +154,12 @@ def test_after_a_failover_to_a_lagging_replica_no_nonce_is_redeemed_again(
         nonces = [store.issue() for _ in range(MANY)]
         wait_until(lambda: _unredeemed(replica) == MANY, "the nonces at the replica")
         replica.command("REPLICAOF", LOOPBACK, "1")  # cut off: nobody listens there
-        assert _accepted(store, nonces) == MANY
+        assert accepted(store, nonces) == MANY
         server.kill()
         replica.command("REPLICAOF", "NO", "ONE")
         promoted = RedisNonces(replica.client(), ttl=TTL)
         assert _unredeemed(replica) == MANY
-        assert _accepted(promoted, nonces) == 0
+        assert accepted(promoted, nonces) == 0
         promoted.redeem(promoted.issue())
 
 
@@ -183,7 +172,7 @@ def test_a_server_that_was_a_replica_in_between_redeems_nothing_of_before(
         _replica(server, other)
         nonces = [store.issue() for _ in range(10)]
         wait_until(lambda: _unredeemed(other) == 10, "the nonces at the replica")
-        assert _accepted(store, nonces) == 10
+        assert accepted(store, nonces) == 10
         other.command("REPLICAOF", "NO", "ONE")
         other.command("FLUSHALL")
         _replica(other, server)
@@ -298,6 +287,24 @@ def test_a_server_that_may_evict_is_refused(server: RedisServer, kind: str) -> N
     nonces.redeem(nonces.issue())
 
 
+def test_claims_that_were_evicted_in_between_are_not_made_again(server: RedisServer) -> None:
+    """Once a server has evicted anything, its memory of claims begins anew."""
+    once = RedisOnce(server.client())
+    assert once.claim(b"evicted", 600)
+    server.command("SET", "of another service", "x" * 100_000)
+    server.command("CONFIG", "SET", "maxmemory-policy", "volatile-random")
+    server.command("CONFIG", "SET", "maxmemory", "1")
+    with pytest.raises(redis.OutOfMemoryError):  # but what can expire is evicted first
+        server.command("SET", "more", "x")
+    server.command("CONFIG", "SET", "maxmemory", "0")
+    server.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    with pytest.raises(StaleDocumentError) as refused:
+        once.claim(b"evicted", 600, age=0.001)
+    assert refused.value.reason is Reason.FRESHNESS_NONCE_UNKNOWN
+    assert once.claim(b"since", 600)
+    assert not once.claim(b"since", 600)
+
+
 def test_a_full_server_refuses_to_issue_and_loses_no_nonce(server: RedisServer) -> None:
     """What was issued before is redeemed, although nothing can be written."""
     nonces, once = RedisNonces(server.client(), ttl=TTL), RedisOnce(server.client())
@@ -307,8 +314,56 @@ def test_a_full_server_refuses_to_issue_and_loses_no_nonce(server: RedisServer) 
         for _ in range(100):
             with pytest.raises(NonceStoreUnavailableError):
                 use()
-    assert _accepted(nonces, live) == MANY
-    assert _accepted(nonces, live) == 0
+    assert accepted(nonces, live) == MANY
+    assert accepted(nonces, live) == 0
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Generator[RedisServer]:
+    """Return a Redis Cluster of one node, which holds all slots."""
+    with redis_server("--cluster-enabled", "yes", "--cluster-port", str(free_port())) as server:
+        server.command("CLUSTER", "ADDSLOTS", *map(str, range(16_384)))
+        wait_until(lambda: _cluster(server)["cluster_state"] == "ok", "the cluster")
+        yield server
+
+
+def _cluster(server: RedisServer) -> dict[str, object]:
+    return cast("dict[str, object]", server.command("CLUSTER INFO"))
+
+
+@pytest.mark.parametrize("contract", [*NONCE_CONTRACT, *ONCE_CONTRACT])
+def test_a_cluster_keeps_the_contracts(
+    cluster: RedisServer, contract: Callable[[Any], None]
+) -> None:
+    """Each nonce in a slot of its own, all claims in one."""
+    cluster.command("FLUSHALL")
+    with redis.RedisCluster(host=LOOPBACK, port=cluster.port) as client:
+        of_nonces = contract in NONCE_CONTRACT
+        contract(RedisNonces(client, ttl=TTL) if of_nonces else RedisOnce(client))
+
+
+def test_a_pipeline_of_a_cluster_is_a_policy_error(cluster: RedisServer) -> None:
+    """It is a client by its class, and would answer with itself."""
+    with (
+        redis.RedisCluster(host=LOOPBACK, port=cluster.port) as client,
+        cast("Any", client).pipeline() as pipeline,
+        pytest.raises(PolicyError),
+    ):
+        RedisOnce(pipeline)
+
+
+def test_async_stores_share_a_cluster(cluster: RedisServer) -> None:
+    """Issued here, redeemed there, once."""
+
+    async def use() -> None:
+        async with redis.asyncio.RedisCluster(host=LOOPBACK, port=cluster.port) as client:
+            store = AsyncRedisNonces(client, ttl=TTL)
+            nonce = await store.issue()
+            await store.redeem(nonce)
+            with pytest.raises(StaleDocumentError):
+                await store.redeem(nonce)
+
+    asyncio.run(use())
 
 
 def test_async_stores_share_nonces_with_the_other(shared: RedisServer) -> None:

@@ -86,27 +86,34 @@ def test_a_document_is_spent_for_one_purpose() -> None:
 
 
 def test_a_document_is_remembered_as_long_as_it_could_be_replayed() -> None:
-    """The duration is `remember_until - appraised_at`; the age has the skew on top."""
+    """For `remember_until - appraised_at` and a minute; the age has the skew on top."""
     store = RecordingOnce()
     guard = ReplayGuard(store, context=b"orders")
     guard.check(_fresh(100.0))
     guard.check(_fresh(-30.0))
     (key, seconds, age), (same, longest, youngest) = store.claims
-    assert (seconds, age) == (260.0, 130.0)
-    assert (longest, youngest) == (390.0, 0.0)
+    assert (seconds, age) == (320.0, 130.0)
+    assert (longest, youngest) == (450.0, 0.0)
     assert key == same
     assert len(key) == 32
 
 
-def test_a_document_at_the_end_of_its_window_is_remembered_for_a_minute() -> None:
-    """A worker may need some time from `verify` to `check`, and the skew may be zero."""
-    store = RecordingOnce()
+@pytest.mark.parametrize("first", [0.0, 200.0, 299.0, 300.0])
+def test_a_worker_may_need_a_minute_from_verify_to_check(
+    monkeypatch: pytest.MonkeyPatch, first: float
+) -> None:
+    """Also with a skew of zero, when the copy was verified in its last moment."""
+    true = [0.0]
+    monkeypatch.setattr(memory, "monotonic", lambda: true[0])
     exact = policy(
         TimestampOnly(because="a test", max_age=timedelta(minutes=5), max_clock_skew=ONE_CLOCK)
     )
-    result = verify(_document(), exact, now=NOW + timedelta(minutes=5))
-    ReplayGuard(store, context=b"orders").check(result)
-    assert store.claims[0][1] == 60.0
+    guard = ReplayGuard(MemoryOnce(), context=b"orders", max_clock_skew=ONE_CLOCK)
+    true[0] = first
+    guard.check(verify(_document(), exact, now=NOW + timedelta(seconds=first)))
+    last = verify(_document(), exact, now=NOW + timedelta(minutes=5))
+    true[0] = 359.9
+    assert not _accepts(guard, last)
 
 
 def test_a_document_of_before_the_memory_is_rejected() -> None:

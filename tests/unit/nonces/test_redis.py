@@ -5,7 +5,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import pytest
 import redis
@@ -13,6 +13,7 @@ import redis.asyncio
 from redis.asyncio.client import Pipeline as AsyncPipeline
 from redis.backoff import NoBackoff
 from redis.client import Pipeline
+from redis.exceptions import RedisClusterException, SlotNotCoveredError
 from redis.retry import Retry
 
 from nitro_attest import MissingExtraError, PolicyError, Reason, StaleDocumentError
@@ -53,6 +54,74 @@ def test_a_server_that_is_not_there_is_unavailable_to_async_callers() -> None:
                     await call
 
     asyncio.run(use())
+
+
+def test_a_cluster_that_is_not_there_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its client has errors of its own, which are no `RedisError`."""
+
+    def find_no_node(*_: object) -> NoReturn:
+        raise SlotNotCoveredError
+
+    with _client() as client:
+        monkeypatch.setattr(client, "evalsha", find_no_node)
+        with pytest.raises(NonceStoreUnavailableError):
+            RedisNonces(client, ttl=TTL).issue()
+
+    async def use() -> None:
+        client = redis.asyncio.RedisCluster(host="127.0.0.1", port=1)
+        with pytest.raises(NonceStoreUnavailableError) as refused:
+            await AsyncRedisNonces(client, ttl=TTL).issue()
+        assert isinstance(refused.value.__cause__, RedisClusterException)
+
+    asyncio.run(use())
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_a_cancelled_redemption_answers_for_no_other(single: bool) -> None:  # noqa: FBT001 - as the client takes it
+    """Its late reply, 1, is not read as that to the next one, which is 2."""
+
+    async def use() -> None:
+        asked, cancelled = asyncio.Event(), asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while command := await _command(reader):
+                if command[0] != b"EVALSHA":
+                    writer.write(b"+OK\r\n")
+                elif cancelled.is_set():
+                    writer.write(b":2\r\n")
+                else:
+                    asked.set()
+                    await cancelled.wait()
+                    writer.write(b":1\r\n")
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with (
+            server,
+            redis.asyncio.Redis(port=port, protocol=2, single_connection_client=single) as client,
+        ):
+            store = AsyncRedisNonces(client, ttl=TTL)
+            redemption = asyncio.create_task(store.redeem(bytes(32)))
+            await asked.wait()
+            redemption.cancel()
+            cancelled.set()
+            with pytest.raises(asyncio.CancelledError):
+                await redemption
+            with pytest.raises(StaleDocumentError):
+                await store.redeem(bytes(32))
+
+    asyncio.run(use())
+
+
+async def _command(reader: asyncio.StreamReader) -> list[bytes]:
+    """Read one command as a client writes it: an array of strings; empty at the end."""
+    head = await reader.readline()
+    words: list[bytes] = []
+    for _ in range(int(head[1:] or b"0")):
+        length = int((await reader.readline())[1:])
+        words.append((await reader.readexactly(length + 2))[:-2])
+    return words
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import Engine, create_engine, event
@@ -241,6 +242,22 @@ def test_a_commit_waits_for_the_disk(file: Path) -> None:
     assert _execute(file, "PRAGMA journal_mode") == [("wal",)]
 
 
+def test_a_row_that_answers_another_question_accepts_nothing(file: Path) -> None:
+    """As when a forked process reads from the connection of its parent."""
+    engine = _tables(file)
+    nonce = SqlNonces(engine, ttl=TTL).issue()
+
+    @event.listens_for(engine, "before_cursor_execute", retval=True)
+    def answer_another(*arguments: Any) -> tuple[str, Any]:
+        if "RETURNING" in arguments[2]:
+            return "SELECT zeroblob(32) AS digest", ()
+        return arguments[2], arguments[3]
+
+    with pytest.raises(StaleDocumentError):
+        SqlNonces(engine, ttl=TTL).redeem(nonce)
+    assert not SqlOnce(engine).claim(b"key", 60)
+
+
 def test_an_application_that_begins_its_own_transactions_can_share_its_engine(file: Path) -> None:
     """The recipe of SQLAlchemy's documentation for SQLite, and its autocommit."""
     recipe = _engine(file)
@@ -298,6 +315,29 @@ def test_an_async_database_that_does_not_work_is_unavailable(file: Path) -> None
             with pytest.raises(NonceStoreUnavailableError):
                 await call
         await engine.dispose()
+
+    asyncio.run(use())
+
+
+def test_an_error_of_asyncpg_is_translated(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    """SQLAlchemy 2.0 lets it through while it connects, as when the server is starting."""
+
+    class PostgresError(Exception):
+        """The base of what a server says; the package itself is not needed here."""
+
+    names = ("PostgresError", "InterfaceError", "InternalClientError")
+    monkeypatch.setitem(
+        sys.modules, "asyncpg", cast("Any", SimpleNamespace(**dict.fromkeys(names, PostgresError)))
+    )
+
+    async def connect() -> Any:
+        raise PostgresError
+
+    async def use() -> None:
+        engine = create_async_engine(f"sqlite+aiosqlite:///{file}", async_creator=connect)
+        with pytest.raises(NonceStoreUnavailableError) as refused:
+            await AsyncSqlNonces(engine, ttl=TTL).issue()
+        assert isinstance(refused.value.__cause__, PostgresError)
 
     asyncio.run(use())
 
