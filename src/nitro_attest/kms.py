@@ -311,8 +311,9 @@ class _Call:
 # body right before it is signed. The two handlers belong to the client for as long as it lives and
 # have no state: a call travels in botocore's own request context, one dict for each call.
 
-# The call that this thread is about to make. `_claim` takes it out at once, so that no other
-# request made on the way (for credentials, for example) can be taken for it.
+# The call that this thread is about to make. `_claim` takes it out at once, and only for its own
+# operation, so that no other request made on the way (for credentials, or by a handler that came
+# before ours) can be taken for it.
 _offer: Final = ContextVar["_Call | None"](_NAME, default=None)
 
 
@@ -325,9 +326,9 @@ def _offered(call: _Call) -> Generator[None]:
         _offer.reset(before)
 
 
-def _claim(*, context: MutableMapping[str, object], **_: object) -> None:
+def _claim(*, model: "_Operation", context: MutableMapping[str, object], **_: object) -> None:
     call = _offer.get()
-    if call is not None:
+    if call is not None and model.name == call.operation:
         _offer.set(None)
         context[_NAME] = call
 
@@ -356,6 +357,10 @@ def _listen(client: object) -> None:
 
 class _Method(Protocol):
     def __call__(self, **arguments: object) -> dict[str, object]: ...
+
+
+class _Operation(Protocol):
+    name: str
 
 
 class _Request(Protocol):

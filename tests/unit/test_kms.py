@@ -401,6 +401,20 @@ def test_a_call_made_on_the_way_is_not_taken_for_the_attested_one(
     assert [seen.document is None for seen in kms.seen] == [True, False]
 
 
+def test_an_earlier_handler_gets_no_document_for_another_operation(
+    kms: Kms, plain: KMSClient, client: KMSClient
+) -> None:
+    """A handler that comes before ours may call KMS before the attested call is known."""
+
+    def call(**_: object) -> None:
+        plain.meta.events.unregister("provide-client-params.kms", call)
+        plain.generate_data_key(KeyId=kms.open_arn, KeySpec="AES_256")
+
+    plain.meta.events.register_first("provide-client-params.kms", call)
+    decrypt(client, kms)
+    assert [seen.document is None for seen in kms.seen] == [True, False]
+
+
 def test_private_names_are_not_passed_through(client: KMSClient) -> None:
     """`_make_api_call` would go around the attestation."""
     for name in ("_make_api_call", "no_such_name"):

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from nitro_attest import NitroAttestError
 
-from nitro_attest_broker._access_keys import find_access_key
+from nitro_attest_broker._access_keys import AccessKey, find_access_key
 from nitro_attest_broker._call import Broker, Call, Caller, Outcome
 from nitro_attest_broker._errors import Code, KmsError, internal
 from nitro_attest_broker._head_file import HeadFileError
@@ -114,8 +114,16 @@ class Service:
         if len(received.body) > MAX_BODY_BYTES:
             raise too_large()
         claim = read_authorization(received, region=self.broker.settings.region, now=now)
+        access_key, record = self._find_access_key(claim.access_key_id)
+        expect_signature(received, claim, access_key.secret)
+        caller = Caller(
+            access_key.principal, access_key.access_key_id, received.address, received.transport
+        )
+        return _Authenticated(caller, record, claim)
+
+    def _find_access_key(self, access_key_id: str) -> tuple[AccessKey, Record]:
         try:
-            found = find_access_key(self.broker.ledger, claim.access_key_id)
+            found = find_access_key(self.broker.ledger, access_key_id)
         except TamperedError as exc:
             log_event("tampered", what=str(exc))
             raise internal("database.tampered") from None
@@ -123,12 +131,7 @@ class Service:
             raise internal("database") from None
         if found is None:
             raise unknown_access_key()
-        access_key, record = found
-        expect_signature(received, claim, access_key.secret)
-        caller = Caller(
-            access_key.principal, access_key.access_key_id, received.address, received.transport
-        )
-        return _Authenticated(caller, record, claim)
+        return found
 
     def _decide(
         self, received: Received, authenticated: _Authenticated, request_id: str, now: datetime
@@ -186,6 +189,9 @@ class Service:
                     once=once,
                 )
             except ConflictError:
+                self._find_access_key(
+                    authenticated.caller.access_key_id
+                )  # it may be revoked by now
                 continue
             except ReplayError:
                 raise KmsError(Code.THROTTLING, "Rate exceeded", reason=_REPLAYED) from None

@@ -18,6 +18,7 @@ from nitro_attest.recipient import RecipientKey
 from nitro_attest.reference_values.kms import Transport
 from nitro_attest.testing import FAULTS, FakeNitro, Faults
 
+from nitro_attest_broker._access_keys import find_access_key
 from nitro_attest_broker._ledger import ConflictError
 from nitro_attest_broker._sigv4 import Received
 from support.broker_kit import NOW, RECIPIENT, Kit, make_kit
@@ -315,6 +316,24 @@ def test_a_decision_that_conflicts_for_ever_is_given_up(
     monkeypatch.setattr(kit.broker.ledger, "commit", never)
     doc = kit.nitro.enclave_document(public_key=KEY.public_key)
     assert data_key(kit, key, doc) == ("KMSInternalException", "database.conflict")
+
+
+def test_an_access_key_that_is_revoked_meanwhile_gets_nothing(
+    kit: Kit, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit: Callable[..., None] = kit.broker.ledger.commit
+    found = find_access_key(kit.broker.ledger, kit.enclave.access_key_id)
+    assert found is not None
+    revoking = iter([(found[0].revoked(),)])
+
+    def revoke_first(entry: Any, **more: Any) -> None:
+        if changes := next(revoking, ()):
+            commit({"event": "access_key_revoked"}, changes=changes)
+        commit(entry, **more)
+
+    monkeypatch.setattr(kit.broker.ledger, "commit", revoke_first)
+    doc = kit.nitro.enclave_document(public_key=KEY.public_key)
+    assert data_key(kit, key, doc) == ("UnrecognizedClientException", "signature.access_key")
 
 
 def test_a_policy_that_changes_meanwhile_is_asked_again(
