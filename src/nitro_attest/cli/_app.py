@@ -173,10 +173,10 @@ def _check_nonce(policy: Policy, nonce: bytes | None, option: str) -> None:
 
 def _verify_one(source: Source, call: Call, *, json: bool) -> Exit:
     outcome = decide(source, call)
-    if outcome.problem is not None:
-        raise PolicyError(printable(source.name), outcome.problem)
     if json:
         typer.echo(to_json(outcome, call.policy))
+    elif outcome.problem is not None:
+        raise PolicyError(printable(source.name), outcome.problem)
     else:
         _show_verdict.show_one(outcome, call.policy, page())
     return outcome.exit_code
