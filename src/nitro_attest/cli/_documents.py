@@ -116,7 +116,7 @@ def _files_of(name: str) -> list[Source]:
 def _found(path: str) -> Source:
     """Return what was found under a name, which the caller did not give: a pipe is not waited for.
 
-    It is not left out either: then all documents could seem to be accepted.
+    It is not omitted either: then all documents could seem to be accepted.
     """
     if not os.path.isfile(path):  # noqa: PTH113 - as above
         return Source(path, "not a file: a broken link, a pipe or a device")

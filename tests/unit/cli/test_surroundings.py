@@ -35,7 +35,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("name", ["many", "many/*"])
-def test_nothing_in_a_folder_is_left_out_silently(folder: Path, name: str) -> None:
+def test_nothing_in_a_folder_is_omitted_silently(folder: Path, name: str) -> None:
     """Links that lead nowhere or in a circle, and pipes, are unread, and stop no other file."""
     (folder / "many" / "inner").mkdir(parents=True)
     (folder / "many" / "good.cbor").write_bytes(GOOD)
