@@ -32,19 +32,20 @@ def decode_text(data: bytes | str, source: str, max_bytes: int = MAX_TEXT_BYTES)
     """Return `data` as text; `source` names it in an error.
 
     Raises:
-        PolicyError: It is longer than `max_bytes`, or not UTF-8.
+        PolicyError: It is longer than `max_bytes`, not UTF-8, or begins with a byte order mark.
 
     """
     if len(data) > max_bytes:
         raise PolicyError(source, f"expected at most {max_bytes} bytes")
-    if isinstance(data, str):
-        return data
     try:
-        return data.decode("utf-8")
+        text = data if isinstance(data, str) else data.decode("utf-8")
     except UnicodeDecodeError as exc:
         raise PolicyError(
             source, f"expected text in UTF-8, found other bytes at offset {exc.start}"
         ) from None
+    if text.startswith("\ufeff"):  # some editors write it, and neither JSON nor TOML allows it
+        raise PolicyError(source, "expected UTF-8 without a byte order mark")
+    return text
 
 
 def parse(data: bytes | str, source: str) -> object:

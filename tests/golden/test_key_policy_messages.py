@@ -1,8 +1,7 @@
 """What is said of key policies is written down: errors, reasons, findings with their repairs.
 
 Programs decide by field and code; people read these words, so a change of one should be seen in a
-review. `python tests/golden/test_key_policy_messages.py` (with `src` and `tests` on the path)
-writes key_policy_messages.json anew.
+review. `make generate` writes key_policy_messages.json.
 """
 
 import json

@@ -23,9 +23,11 @@ pathlib.Path("docs/policy.schema.json").write_text(json.dumps(json_schema(), ind
 GENERATORS: Final = (
     (("tests/vectors/kit", "tests/vectors/anchors.json"), ("-m", "vectorgen")),
     (("tests/golden/messages.json",), ("tests/golden/test_messages.py",)),
+    (("tests/golden/key_policy_messages.json",), ("tests/golden/test_key_policy_messages.py",)),
     (("tests/project/public_api.txt",), ("tests/project/test_public_api.py",)),
     (("docs/spec/verification.md",), ("docs/spec/make_table.py",)),
     (("docs/policy.schema.json",), ("-c", WRITE_SCHEMA)),
+    (("docs/security/evidence.md",), ("tests/project/test_evidence.py",)),
     (("docs/guides",), ("tests/unit/cli/console.py", "--write")),
 )
 NOT_COPIED: Final = shutil.ignore_patterns(".git", ".venv*", "build", "dist", "mutants", ".*cache")

@@ -34,6 +34,8 @@ def test_reads_what_the_standard_library_reads(value: object) -> None:
         ("[" * 33 + "]" * 33, "32 levels"),
         ('{"a":' * 33 + "1" + "}" * 33, "32 levels"),
         (b"\xff", "offset 0"),
+        (b"\xef\xbb\xbf{}", "byte order mark"),
+        ("\ufeff{}", "byte order mark"),
         (" " * (strict.MAX_TEXT_BYTES + 1), "at most"),
     ],
 )

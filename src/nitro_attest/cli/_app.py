@@ -6,6 +6,8 @@ A file, an argument or a stream that is not as it should be is never a traceback
 import contextlib
 import os
 import sys
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from io import TextIOWrapper
 from typing import Annotated
 
@@ -44,6 +46,8 @@ from nitro_attest.cli._terminal import page
 from nitro_attest.policy_file import read_policy
 
 PROGRAM = "nitro-attest"
+_COMPLETE = "_NITRO_ATTEST_COMPLETE"
+_NO_VARIABLE = "="  # no variable can have this name
 _HELP = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
@@ -63,17 +67,11 @@ app.add_typer(_kms_commands.app, name=_kms_commands.GROUP)
 
 Document = Annotated[
     str,
-    typer.Argument(
-        metavar="DOC",
-        help="File, or - for standard input: raw bytes, base64 or hex digits.",
-        show_default=False,
-    ),
+    typer.Argument(metavar="DOC", hidden=True),
 ]
 Documents = Annotated[
     list[str],
-    typer.Argument(
-        metavar="DOC", help="Files, folders, quoted patterns, or -.", show_default=False
-    ),
+    typer.Argument(metavar="DOC", hidden=True),
 ]
 PolicyFile = Annotated[
     str,
@@ -113,10 +111,25 @@ def start(
 
 @app.command()
 def inspect(doc: Document, at: Time = None, *, json: AsJson = False) -> None:
-    """Show what a document says, verifying nothing."""
+    """Show what a document says, verifying nothing.
+
+    DOC: a file, or - for standard input; raw bytes, base64 or hex digits.
+    """
     now = read_time(at)
-    data = read_document(doc)
-    document = read_unverified(data)
+    try:
+        data = read_document(doc)
+        document = read_unverified(data)
+    except PolicyError as exc:
+        if not json:
+            raise
+        typer.echo(_inspect.problem_as_json(exc))
+        raise typer.Exit(Exit.MISTAKE) from None
+    except VerificationError as exc:
+        if json:
+            typer.echo(_inspect.rejection_as_json(exc))
+        else:
+            complain(f"{doc}: {exc}")
+        raise typer.Exit(EXIT_OF[type(exc)]) from None
     if json:
         typer.echo(_inspect.to_json(document, now))
     else:
@@ -137,7 +150,10 @@ def verify(  # noqa: PLR0913 - each option of the command is a parameter
     *,
     json: AsJson = False,
 ) -> None:
-    """Verify one document, or many, under a policy."""
+    """Verify one document, or many, under a policy.
+
+    DOC: files, folders, quoted patterns, or - for standard input; raw bytes, base64 or hex digits.
+    """
     call = Call(read_policy(policy), read_nonce(nonce, nonce_file), read_time(at))
     option = "--nonce" if nonce_file is None else "--nonce-file"
     _check_nonce(call.policy, call.nonce, option)
@@ -173,10 +189,10 @@ def _check_nonce(policy: Policy, nonce: bytes | None, option: str) -> None:
 
 def _verify_one(source: Source, call: Call, *, json: bool) -> Exit:
     outcome = decide(source, call)
-    if outcome.problem is not None:
-        raise PolicyError(printable(source.name), outcome.problem)
     if json:
         typer.echo(to_json(outcome, call.policy))
+    elif outcome.problem is not None:
+        raise PolicyError(printable(source.name), outcome.problem)
     else:
         _show_verdict.show_one(outcome, call.policy, page())
     return outcome.exit_code
@@ -186,10 +202,13 @@ def _verify_one(source: Source, call: Call, *, json: bool) -> Exit:
 def explain(
     reason: Annotated[
         str | None,
-        typer.Argument(metavar="REASON", help="Such as chain.expired.", show_default=False),
+        typer.Argument(metavar="REASON", hidden=True),
     ] = None,
 ) -> None:
-    """Say what a reason means and what to do, or list all."""
+    """Say what a reason means and what to do, or list all.
+
+    REASON: such as chain.expired.
+    """
     if reason is None:
         explain_all(page())
     else:
@@ -204,16 +223,15 @@ def demo() -> None:
 
 @app.command()
 def completion(
-    shell: Annotated[
-        str, typer.Argument(help="bash, zsh, fish or powershell.", show_default=False)
-    ],
+    shell: Annotated[str, typer.Argument(metavar="SHELL", hidden=True)],
 ) -> None:
-    """Print the completion script of a shell."""
+    """Print the completion script of a shell.
+
+    SHELL: bash, zsh, fish or powershell.
+    """
     if shell not in {"bash", "zsh", "fish", "powershell"}:
         raise PolicyError("completion", "expected bash, zsh, fish or powershell")
-    typer.echo(
-        get_completion_script(prog_name=PROGRAM, complete_var="_NITRO_ATTEST_COMPLETE", shell=shell)
-    )
+    typer.echo(get_completion_script(prog_name=PROGRAM, complete_var=_COMPLETE, shell=shell))
 
 
 def run(arguments: list[str]) -> int:
@@ -234,9 +252,8 @@ def run(arguments: list[str]) -> int:
         complain(f"{exc.format_message()} Try --help.")
     except PolicyError as exc:
         complain(str(exc))
-    except VerificationError as exc:  # of `inspect`, which verifies nothing but has to read
-        complain(str(exc))
-        return mistake if in_kms else EXIT_OF[type(exc)]
+    except BrokenProcessPool:
+        complain("a worker process was killed: not every document was verified")
     except BrokenPipeError:  # whoever read our output has gone
         _drop_output()
     except OSError as exc:  # every file is read in one place that turns this into a PolicyError
@@ -248,12 +265,19 @@ def run(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str], mistake: int) -> int:
-    command = get_command(app)
+    # A completion script gives no arguments. With some, a variable that was left in the environment
+    # must not make exit code 0 of a command that never ran.
+    main = partial(
+        get_command(app).main,
+        prog_name=PROGRAM,
+        complete_var=_NO_VARIABLE if arguments else _COMPLETE,
+        standalone_mode=False,
+    )
     groups = {group.name for group in app.registered_groups}
     if not arguments or (len(arguments) == 1 and arguments[0] in groups):
-        command.main(args=[*arguments, "--help"], prog_name=PROGRAM, standalone_mode=False)
+        main(args=[*arguments, "--help"])
         return mistake  # nothing was verified
-    return int(command.main(args=arguments, prog_name=PROGRAM, standalone_mode=False) or 0)
+    return int(main(args=arguments) or 0)
 
 
 def _drop_output() -> None:

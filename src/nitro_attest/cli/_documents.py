@@ -103,18 +103,25 @@ def find_documents(names: Iterable[str]) -> list[Source]:
 def _files_of(name: str) -> list[Source]:
     if os.path.isdir(name):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
         try:
-            paths = [entry.path for entry in os.scandir(name) if entry.is_file()]
+            paths = [entry.path for entry in os.scandir(name)]
         except OSError as exc:
             return [Source(name, f"cannot be read: {exc.strerror}")]
     elif glob.has_magic(name) and "\0" not in name and not os.path.exists(name):  # noqa: PTH110 - as above
-        found = glob.glob(name, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-        paths = [path for path in found if os.path.isfile(path)]  # noqa: PTH113 - as above
+        paths = glob.glob(name, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
     else:
         return [Source(name)]
+    return [_found(path) for path in sorted(paths) if not os.path.isdir(path)]  # noqa: PTH112 - as above
+
+
+def _found(path: str) -> Source:
+    """Return what was found under a name, which the caller did not give: a pipe is not waited for.
+
+    It is not omitted either: then all documents could seem to be accepted.
+    """
+    if not os.path.isfile(path):  # noqa: PTH113 - as above
+        return Source(path, "not a file: a broken link, a pipe or a device")
     # "-" would be the standard input; os.scandir and glob leave such a name as it is
-    return [
-        Source(f".{os.sep}{path}" if path == STANDARD_INPUT else path) for path in sorted(paths)
-    ]
+    return Source(f".{os.sep}{path}" if path == STANDARD_INPUT else path)
 
 
 def decide(source: Source, call: Call) -> Outcome:
@@ -147,8 +154,13 @@ def outcomes(sources: list[Source], call: Call) -> Generator[Iterator[Outcome]]:
     if here or cores == 1 or len(sources) < MIN_FOR_PROCESSES:
         yield map(work, sources)
         return
-    # "spawn": a fork of a process with threads, such as the progress bar's, can hang.
-    with ProcessPoolExecutor(cores, mp_context=multiprocessing.get_context("spawn")) as pool:
+    try:
+        # "spawn": a fork of a process with threads, such as the progress bar's, can hang
+        pool = ProcessPoolExecutor(cores, mp_context=multiprocessing.get_context("spawn"))
+    except (ImportError, NotImplementedError, OSError):  # a system without shared semaphores
+        yield map(work, sources)
+        return
+    with pool:
         yield pool.map(work, sources, chunksize=_CHUNK)
 
 

@@ -1,5 +1,7 @@
 """Read what the command line is given: documents in three forms, nonces, certificates and times."""
 
+import contextlib
+import os
 import re
 import sys
 from base64 import b64decode, urlsafe_b64decode
@@ -47,6 +49,9 @@ def read_bytes(name: str, limit: int) -> bytes:
     problem = "it is closed"
     try:
         if sys.stdin is not None:
+            # a parent may have left it non-blocking, and a read would end where it has to wait
+            with contextlib.suppress(AttributeError, OSError, ValueError):  # it has no descriptor
+                os.set_blocking(sys.stdin.fileno(), True)
             return sys.stdin.buffer.read(limit)
     except (OSError, ValueError) as exc:  # ValueError: closed in this process
         problem = getattr(exc, "strerror", None) or problem

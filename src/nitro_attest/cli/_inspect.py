@@ -17,6 +17,7 @@ from nitro_attest import (
     PolicyError,
     Sha384,
     UnverifiedDocument,
+    VerificationError,
     meaning_of,
 )
 from nitro_attest._text import ascii_only, printable
@@ -97,6 +98,16 @@ def to_json(document: UnverifiedDocument, now: datetime) -> str:
         ],
     }
     return json.dumps(shown)
+
+
+def rejection_as_json(rejection: VerificationError) -> str:
+    """Return why a document could not be taken apart."""
+    return json.dumps({"verified": False, **rejection.to_dict()})
+
+
+def problem_as_json(error: PolicyError) -> str:
+    """Return why a file could not be read."""
+    return json.dumps({"verified": False, "problem": error.problem})
 
 
 def _debug_pcrs(document: UnverifiedDocument) -> list[int]:

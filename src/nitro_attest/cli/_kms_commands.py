@@ -5,16 +5,23 @@ denied; both 2 if something cannot be read or decided, or the call itself is a m
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Annotated, Final, NoReturn, assert_never, final
+from typing import Annotated, Final, assert_never, final
 
 import typer
 from rich.text import Text
 
-from nitro_attest import DocumentKind, PolicyError, read_unverified
+from nitro_attest import (
+    DocumentKind,
+    PolicyError,
+    UnverifiedDocument,
+    VerificationError,
+    read_unverified,
+)
 from nitro_attest._text import printable
-from nitro_attest.cli._files import read_document, read_text
+from nitro_attest.cli._files import read_document, read_hex, read_text
 from nitro_attest.cli._sarif import to_sarif
 from nitro_attest.cli._terminal import BAD, FAINT, GOOD, WARN, Page, page
 from nitro_attest.reference_values import kms
@@ -26,6 +33,7 @@ app = typer.Typer(help="Review and simulate KMS key policies.", no_args_is_help=
 
 _FAILED: Final = 1
 _PCR_DIGITS: Final = 96
+_INDEX: Final = re.compile("0|[1-9][0-9]{0,3}")  # one form for each, so that none comes twice
 _OPTIONS: Final = {
     "operation": "--operation",
     "principal": "--principal",
@@ -41,11 +49,7 @@ _STYLES: Final = {kms.Severity.ERROR: BAD, kms.Severity.WARNING: WARN, kms.Sever
 
 File = Annotated[
     str,
-    typer.Argument(
-        metavar="FILE",
-        help="Key policy, or the answer of `aws kms get-key-policy`; - for standard input.",
-        show_default=False,
-    ),
+    typer.Argument(metavar="FILE", hidden=True),
 ]
 
 
@@ -73,6 +77,8 @@ def lint(
     ] = None,
 ) -> None:
     """Find what a reviewer would object to in a key policy.
+
+    FILE: a key policy, or the answer of `aws kms get-key-policy`; - for standard input.
 
     Exit codes: 0 nothing at or above --fail-on, 1 something, 2 not readable.
     """
@@ -102,7 +108,10 @@ def lint(
 def simulate(  # noqa: PLR0913, PLR0917 - one argument an option
     file: File,
     operation: Annotated[
-        str, typer.Option(help="Such as Decrypt or GenerateDataKey.", show_default=False)
+        str,
+        typer.Option(
+            metavar="NAME", help="Such as Decrypt or GenerateDataKey.", show_default=False
+        ),
     ],
     principal: Annotated[
         str | None,
@@ -142,6 +151,8 @@ def simulate(  # noqa: PLR0913, PLR0917 - one argument an option
 ) -> None:
     """Decide one request under a key policy, as IAM documents it.
 
+    FILE: a key policy, or the answer of `aws kms get-key-policy`; - for standard input.
+
     The document is not verified. Exit codes: 0 allowed, 1 denied, 2 not decided.
     """
     policy = kms.KeyPolicy.read(read_text(file), source=printable(file))
@@ -155,7 +166,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - one argument an option
             operation,
             principal=asking,
             role_arn=role_arn,
-            document=None if document is None else read_unverified(read_document(document)),
+            document=None if document is None else _read_unverified(document),
             pcrs=pcrs or None,
             kind=DocumentKind.NITRO_TPM if nitrotpm_pcr else DocumentKind.ENCLAVE,
             encryption_context=dict(_pairs(context or (), "--context", "NAME=VALUE")),
@@ -173,6 +184,13 @@ def simulate(  # noqa: PLR0913, PLR0917 - one argument an option
         _show_decision(decision, operation, asking, page(), has_document=has_document)
     if not decision.allowed:
         raise typer.Exit(_FAILED)
+
+
+def _read_unverified(name: str) -> UnverifiedDocument:
+    try:
+        return read_unverified(read_document(name))
+    except VerificationError as exc:
+        raise PolicyError("--document", str(exc)) from None
 
 
 def _only_principal(policy: kms.KeyPolicy) -> str:
@@ -197,18 +215,12 @@ def _pairs(texts: Iterable[str], option: str, form: str) -> Iterator[tuple[str, 
 
 def _pcrs(texts: Iterable[str]) -> Iterator[tuple[int, bytes]]:
     for name, digits in _pairs(texts, "--pcr", "N=HEX"):
-        if not (name.isascii() and name.isdigit() and len(digits) == _PCR_DIGITS):
-            _refuse_pcr()
-        try:
-            yield int(name), bytes.fromhex(digits)
-        except ValueError:
-            _refuse_pcr()
-
-
-def _refuse_pcr() -> NoReturn:
-    raise PolicyError(
-        "--pcr", f"expected a number, = and {_PCR_DIGITS} hex digits, such as 0=4b8d..."
-    ) from None
+        value = read_hex(digits) if len(digits) == _PCR_DIGITS else None
+        if value is None or not _INDEX.fullmatch(name):
+            raise PolicyError(
+                "--pcr", f"expected a number, = and {_PCR_DIGITS} hex digits, such as 0=4b8d..."
+            )
+        yield int(name), value
 
 
 def _show_decision(

@@ -3,6 +3,7 @@
 A file that exists is never overwritten.
 """
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -18,9 +19,7 @@ from nitro_attest.reference_values import kms
 
 app = typer.Typer(help="Make, show, check and compare policy files.", no_args_is_help=True)
 
-File = Annotated[
-    str, typer.Argument(metavar="FILE", help="Policy file, .toml or .json.", show_default=False)
-]
+File = Annotated[str, typer.Argument(metavar="FILE", hidden=True)]
 
 
 def _source(name: str, what: str) -> object:
@@ -37,7 +36,7 @@ def new(  # noqa: PLR0913, PLR0917 - each option of the command is a parameter
     ] = None,
     from_kms: Annotated[str | None, _source("--from-kms", "KMS key policy.")] = None,
     label: Annotated[
-        str | None, typer.Option(help="Name of the build.", show_default=False)
+        str | None, typer.Option(metavar="NAME", help="Name of the build.", show_default=False)
     ] = None,
     role: Annotated[
         str | None, typer.Option(metavar="ARN", help="Pin PCR3 to an IAM role.", show_default=False)
@@ -131,13 +130,19 @@ def new(  # noqa: PLR0913, PLR0917 - each option of the command is a parameter
 
 @app.command()
 def show(file: File) -> None:
-    """Show in words all that a policy demands."""
+    """Show in words all that a policy demands.
+
+    FILE: a policy file, .toml or .json.
+    """
     _show_policy.show(read_policy(file), page())
 
 
 @app.command()
 def check(file: File) -> None:
-    """Check that a file states a policy."""
+    """Check that a file states a policy.
+
+    FILE: a policy file, .toml or .json.
+    """
     policy = read_policy(file)
     out = page()
     out.rows(
@@ -152,10 +157,13 @@ def check(file: File) -> None:
 
 @app.command()
 def diff(
-    old: Annotated[str, typer.Argument(metavar="OLD", help="Policy file.", show_default=False)],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="Policy file.", show_default=False)],
+    old: Annotated[str, typer.Argument(metavar="OLD", hidden=True)],
+    new: Annotated[str, typer.Argument(metavar="NEW", hidden=True)],
 ) -> None:
-    """Say which documents would change verdict."""
+    """Say which documents would change verdict.
+
+    OLD, NEW: policy files, .toml or .json.
+    """
     _show_policy.show_difference(read_policy(old), read_policy(new), page())
 
 
@@ -164,6 +172,8 @@ def to_kms(file: File) -> None:
     """Print a policy as statements of a KMS key policy.
 
     What KMS does not check is remarked on; what it cannot say is an error.
+
+    FILE: a policy file, .toml or .json.
     """
     statements = kms.to_kms(read_policy(file))
     for remark in statements.remarks:
@@ -172,12 +182,17 @@ def to_kms(file: File) -> None:
 
 
 def _write(name: str, text: str) -> None:
-    """Write a new file; one that is there stays as it is."""
+    """Write a new file, completely or not at all; one that is there stays as it is."""
+    path, is_new = Path(name), False
     try:
-        with Path(name).open("x", encoding="utf-8", newline="\n") as file:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            is_new = True
             file.write(text)
     except OSError as exc:
         problem = exc.strerror
+        if is_new:
+            with contextlib.suppress(OSError):
+                path.unlink()
     except ValueError:
         problem = "a file name cannot contain a NUL"
     else:

@@ -123,7 +123,7 @@ def show_many(sources: list[Source], call: Call, page: Page) -> Exit:
             ]
         )
     page.gap()
-    page.line(f"{len(sources)} documents")
+    page.line(f"{len(sources)} document{'' if len(sources) == 1 else 's'}")
     page.rows([((f"{count:>7}",), (kind,)) for kind, count in counts.most_common()])
     page.gap()
     page.rows([_anchor(call.policy.trust_anchor)])

@@ -5,6 +5,7 @@ value of another type and a decision that is missing are errors; no decision has
 """
 
 import json
+import re
 from collections.abc import Iterable
 from os import PathLike, fspath
 from typing import Any, Final
@@ -38,6 +39,8 @@ __all__ = [
 ]
 
 SCHEMA_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+# The embeddings, overrides and isolates of the Unicode Bidirectional Algorithm (UAX #9)
+_REORDERING: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def policy_from_toml(text: bytes | str, *, source: str = "policy") -> Policy:
@@ -49,6 +52,7 @@ def policy_from_toml(text: bytes | str, *, source: str = "policy") -> Policy:
 
     """
     decoded = _strict_json.decode_text(text, source, _toml.MAX_TOML_BYTES)
+    _check_order(decoded, source)
     return read_table(_toml.parse(decoded, source), lambda path: _toml.place(decoded, source, path))
 
 
@@ -59,7 +63,22 @@ def policy_from_json(text: bytes | str, *, source: str = "policy") -> Policy:
         PolicyError: `field` holds the source and the key path, or the line of what is not JSON.
 
     """
-    return read_table(_strict_json.parse(text, source), lambda path: _toml.place("", source, path))
+    decoded = _strict_json.decode_text(text, source)
+    _check_order(decoded, source)
+    value = _strict_json.parse(decoded, source)
+    return read_table(value, lambda path: _toml.place("", source, path))
+
+
+def _check_order(text: str, source: str) -> None:
+    """Reject what makes an editor show a policy in another order than the one that is parsed."""
+    found = _REORDERING.search(text)
+    if found is not None:
+        line = text.count("\n", 0, found.start()) + 1
+        place = f"{source}, line {line}"
+        character = f"U+{ord(found[0]):04X}"
+        raise PolicyError(
+            place, f"{character} changes the order in which a reviewer sees the text: remove it"
+        )
 
 
 def policy_to_toml(policy: Policy, *, remarks: Iterable[str] = ()) -> str:

@@ -72,6 +72,25 @@ _WORD_OF_FILE: Final = {
     "a timedelta": "a duration",
     "a tuple": "a list",
 }
+_VERSION: Final = "expected 1, the version of this format"
+_TABLE: Final = "expected a table"
+# What is said of pydantic's errors; the values of a file are never repeated.
+_PROBLEM_OF: Final = {
+    "missing": "this decision is missing; a policy file states every one",
+    "extra_forbidden": "not a key of this table",
+    "string_type": "expected text",
+    "string_unicode": "expected text without lone surrogates",
+    "string_too_long": "expected the base64 of at most 65,536 bytes",
+    "int_type": _VERSION,
+    "greater_than_equal": _VERSION,
+    "less_than_equal": _VERSION,
+    "list_type": "expected a list of tables",
+    "too_short": "expected at least one set",
+    "dict_type": _TABLE,
+    "model_type": _TABLE,
+    "model_attributes_type": _TABLE,
+    "union_tag_not_found": "the key kind is missing, which says what this table is",
+}
 _PYTHON_NAME: Final = re.compile(rf"\b(?:{'|'.join(_WORD_OF_FILE)})\b")
 
 
@@ -227,23 +246,20 @@ def _first_error(errors: list[ErrorDetails], value: object, place: Place) -> Pol
 
 def _problem(error: ErrorDetails) -> str:
     """Return what was expected; the value itself is never repeated."""
-    match error["type"]:
-        case "missing":
-            return "this decision is missing; a policy file states every one"
-        case "extra_forbidden":
-            return "not a key of a policy file"
-        case "union_tag_invalid" | "union_tag_not_found":
-            kinds = error.get("ctx", {}).get("expected_tags", "those of this table")
+    known = _PROBLEM_OF.get(error["type"])
+    if known is not None:
+        return known
+    match error:
+        case {"type": "union_tag_invalid", "ctx": {"expected_tags": kinds}}:
             return f"expected kind to be one of {kinds}"
-        case "string_pattern_mismatch":
-            return EXPECTED[error["ctx"]["pattern"]] if "ctx" in error else error["msg"]
-        case _:
-            message, _, _ = error["msg"].partition(" or instance of ")
-            return (
-                message.replace("Input should be", "expected")
-                .replace("dictionary", "table")
-                .replace("string", "text")
-            )
+        case {"type": "string_pattern_mismatch", "ctx": {"pattern": pattern}}:
+            return EXPECTED[pattern]
+        case {"type": "string_too_short", "ctx": {"min_length": 1}}:
+            return "expected text that is not empty"
+        case {"type": "string_too_short"}:
+            return EXPECTED[DURATION]  # nothing else has two characters at least
+        case _:  # the words that are allowed
+            return error["msg"].replace("Input should be", "expected")
 
 
 def _key_path(loc: tuple[int | str, ...], value: object) -> KeyPath:

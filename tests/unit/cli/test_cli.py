@@ -297,6 +297,16 @@ def test_many_documents_as_json_lines(folder: Path) -> None:
     assert done.code == 2
 
 
+@pytest.mark.parametrize("name", ["missing", "nothing/*.cbor"])
+def test_one_document_that_cannot_be_read_is_json_too(folder: Path, name: str) -> None:
+    """A script that reads the lines of many documents reads the one line of a single one."""
+    assert (folder / "policy.toml").exists()
+    done = verify(name, "--json")
+    assert (done.code, done.err) == (1, "")
+    found = json.loads(done.out)
+    assert (found["file"], found["verdict"], found["exit_code"]) == (name, "unread", 1)
+
+
 @pytest.mark.parametrize("name", ["empty", "nothing/*.cbor"])
 def test_a_folder_without_files_is_a_mistake(folder: Path, name: str) -> None:
     """Nothing verified must not look like everything accepted."""

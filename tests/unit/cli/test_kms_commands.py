@@ -1,6 +1,7 @@
 """`nitro-attest kms lint` and `kms simulate`: what they print, and their exit codes."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -336,6 +337,8 @@ def test_the_only_principal_of_a_policy_is_the_default(folder: Path) -> None:
         ("--operation", "Decrypt", "--pcr", "0=" + "zz" * 48),
         ("--operation", "Decrypt", "--pcr", "99=" + PCR[0]),
         ("--operation", "Decrypt", *PCRS, *PCRS),
+        ("--operation", "Decrypt", "--pcr", f"0={PCR[0]}", "--pcr", f"00={PCR[1]}"),
+        ("--operation", "Decrypt", "--document", os.devnull),
         ("--operation", "Decrypt", *PCRS, "--nitrotpm-pcr", "4=" + PCR[4]),
         ("--operation", "Decrypt", "--context", "app"),
         ("--operation", "Decrypt", "--context", "app=a", "--context", "app=b"),
