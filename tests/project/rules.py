@@ -8,10 +8,13 @@ tree, runs the rule's tests there, and prints a row of a table:
 
 - an operand of a condition on several lines, if the number stands at that operand alone, is
   dropped;
-- an entry of a table or list on several lines is taken out;
-- `if` that ends in `raise` or in `return False` never holds; any other `if` is turned round;
+- an entry of a table or list, or a keyword argument, on a line of its own is taken out;
+- a condition of a comprehension never holds;
+- `if` that rejects (it ends in `raise`, in `return False`, or in a function that always raises)
+  never holds; any other `if` never holds, and in a second run always;
 - `for` goes through nothing, a handler of exceptions does nothing;
 - `return` of a function that returns `bool` becomes `return True`;
+- `_typed(value, ...)` becomes `value`;
 - any other statement is taken out.
 
 The exit code is 1 if the tests of some line pass nevertheless, or a rule has no line.
@@ -66,33 +69,44 @@ def places(folder: Path = ROOT / CORE) -> Iterator[Place]:
                     yield Place(rule, path, token.start[0])
 
 
-def without(text: str, line: int) -> tuple[str, str]:
-    """Return the source without what is at `line`, and a description of the change."""
-    tree = ast.parse(text)
-    change = _Change(line, _parents(tree))
-    return ast.unparse(ast.fix_missing_locations(change.apply(tree))), change.done
-
-
-def _parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:
-    return {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+def changes(text: str, line: int) -> Iterator[tuple[str, str]]:
+    """Yield the source without what is at `line`, and a description, for each way to do so."""
+    first = _Change(line, text, holds=False)
+    yield first.apply(), first.done
+    if first.has_another:
+        second = _Change(line, text, holds=True)
+        yield second.apply(), second.done
 
 
 class _Change:
-    """One change at one line of a module."""
+    """One change at one line of a module; `holds` is what a condition is set to."""
 
-    def __init__(self, line: int, parents: dict[ast.AST, ast.AST]) -> None:
+    def __init__(self, line: int, text: str, *, holds: bool) -> None:
+        self._tree = ast.parse(text)
         self._line = line
-        self._parents = parents
+        self._holds = holds
+        self._parents = {
+            child: node for node in ast.walk(self._tree) for child in ast.iter_child_nodes(node)
+        }
+        self._raises = {
+            node.name
+            for node in ast.walk(self._tree)
+            if isinstance(node, ast.FunctionDef)
+            and isinstance(node.returns, ast.Name)
+            and node.returns.id == "NoReturn"
+        }
         self.done = ""
+        self.has_another = False
 
-    def apply(self, tree: ast.Module) -> ast.Module:
+    def apply(self) -> str:
         """Change the smallest thing that the line is about."""
-        nodes = [node for node in ast.walk(tree) if self._is_here(node)]
+        nodes = [node for node in ast.walk(self._tree) if self._is_here(node)]
         nodes.sort(key=lambda node: _lines(node)[1] - _lines(node)[0])
-        for change in (self._operand, self._entry, self._statement):
+        steps = (self._operand, self._entry, self._condition, self._typed, self._statement)
+        for change in steps:
             for node in nodes:
                 if change(node):
-                    return tree
+                    return ast.unparse(ast.fix_missing_locations(self._tree))
         message = f"nothing to change at line {self._line}"
         raise ValueError(message)
 
@@ -101,7 +115,7 @@ class _Change:
         return first <= self._line <= last
 
     def _operand(self, node: ast.AST) -> bool:
-        if not isinstance(node, ast.BoolOp) or _lines(node)[0] == _lines(node)[1]:
+        if not isinstance(node, ast.BoolOp) or not _is_long(node):
             return False
         for index, operand in enumerate(node.values):
             if _lines(operand) == (self._line, self._line):
@@ -124,15 +138,43 @@ class _Change:
                     del node.elts[index]
                     self.done = "entry taken out"
                     return True
+        elif isinstance(node, ast.Call) and _is_long(node):
+            for keyword in node.keywords:
+                if _lines(keyword) == (self._line, self._line):
+                    node.keywords.remove(keyword)
+                    self.done = "argument taken out"
+                    return True
         return False
+
+    def _condition(self, node: ast.AST) -> bool:
+        for part in getattr(node, "generators", ()):
+            for index, condition in enumerate(part.ifs):
+                if self._is_here(condition):
+                    part.ifs[index] = ast.Constant(value=False)
+                    self.done = "never"
+                    return True
+        return False
+
+    def _typed(self, node: ast.AST) -> bool:
+        match node:
+            case ast.Call(func=ast.Name(id="_typed"), args=[value, *_]):
+                parent: Any = self._parents[node]
+                for name, field in ast.iter_fields(parent):
+                    if field is node:
+                        setattr(parent, name, value)
+                    elif isinstance(field, list) and node in field:
+                        field[field.index(node)] = value
+                self.done = "of any type"
+                return True
+            case _:
+                return False
 
     def _statement(self, node: ast.AST) -> bool:
         match node:
             case ast.If() if self._line < node.body[0].lineno or self._is_here(node.test):
-                rejects = isinstance(node.body[-1], ast.Raise) or _returns_false(node.body[-1])
-                inverted = ast.UnaryOp(ast.Not(), node.test)
-                node.test = ast.Constant(value=False) if rejects else inverted
-                self.done = "never" if rejects else "turned round"
+                self.has_another = not self._rejects(node.body[-1])
+                node.test = ast.Constant(value=self._holds)
+                self.done = "always" if self._holds else "never"
             case ast.For() if self._line < node.body[0].lineno:
                 node.iter = ast.Tuple([], ast.Load())
                 self.done = "goes through nothing"
@@ -147,6 +189,15 @@ class _Change:
             case _:
                 return False
         return True
+
+    def _rejects(self, node: ast.stmt) -> bool:
+        match node:
+            case ast.Raise() | ast.Return(value=ast.Constant(value=False)):
+                return True
+            case ast.Expr(value=ast.Call(func=ast.Name(id=name))):
+                return name in self._raises
+            case _:
+                return False
 
     def _function_returns_bool(self, node: ast.AST) -> bool:
         while not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Module):
@@ -171,14 +222,6 @@ def _lines(node: ast.AST) -> tuple[int, int]:
 def _is_long(node: ast.AST) -> bool:
     first, last = _lines(node)
     return last > first
-
-
-def _returns_false(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Return)
-        and isinstance(node.value, ast.Constant)
-        and node.value.value is False
-    )
 
 
 def copy(folder: Path) -> None:
@@ -209,7 +252,7 @@ def fails(folder: Path, tests: list[str]) -> bool:
         )
     except subprocess.TimeoutExpired:
         return True
-    if done.returncode not in {0, 1, 2}:  # 2: the changed module can't be imported any more
+    if done.returncode not in {0, 1, 2, 4}:  # 2, 4: the changed module can't be imported any more
         sys.stderr.write(done.stdout)
         raise RuntimeError(done.returncode)
     return done.returncode != 0
@@ -230,15 +273,15 @@ def main(wanted: list[str]) -> int:
         for place in found:
             target = folder / CORE / place.path.name
             text = target.read_text(encoding="utf-8")
-            changed, done = without(text, place.line)
-            target.write_text(changed, encoding="utf-8")
-            killed = fails(folder, tests[place.rule])
+            for changed, done in changes(text, place.line):
+                target.write_text(changed, encoding="utf-8")
+                killed = fails(folder, tests[place.rule])
+                verdict = "fails" if killed else "PASSES"
+                sys.stdout.write(f"{place.rule}  {place!s:22}  {done:20}  {verdict}\n")
+                sys.stdout.flush()
+                if not killed:
+                    alive.append(f"{place.rule} {place}")
             target.write_text(text, encoding="utf-8")
-            verdict = "fails" if killed else "PASSES"
-            sys.stdout.write(f"{place.rule}  {place!s:22}  {done:20}  {verdict}\n")
-            sys.stdout.flush()
-            if not killed:
-                alive.append(f"{place.rule} {place}")
     sys.stdout.write(f"{len(tests)} rules, {len(found)} lines; without a line or a failing test: ")
     sys.stdout.write(f"{', '.join(alive) or 'none'}\n")
     return 1 if alive else 0

@@ -84,7 +84,7 @@ def decode_map(data: bytes, subject: str) -> list[tuple[object, object]]:
 
     """
     head = read_head(data, 0)
-    if head is None or head.major != MAP:
+    if head is None or head.major != MAP:  # V-32
         raise _rejection(data, subject, Reason.DOCUMENT_FIELD_TYPE, "a map")
     if head.argument is None:
         array = _INDEFINITE_ARRAY
@@ -94,24 +94,24 @@ def decode_map(data: bytes, subject: str) -> list[tuple[object, object]]:
         raise _rejection(data, subject, Reason.DOCUMENT_FIELD_UNKNOWN, _FEW_FIELDS)
     decoder = cbor2.CBORDecoder(
         io.BytesIO(array + data[head.end :]),
-        semantic_decoders=_NO_TAGS,
-        max_depth=MAX_DEPTH,
-        allow_duplicate_keys=False,
+        semantic_decoders=_NO_TAGS,  # V-20, V-31
+        max_depth=MAX_DEPTH,  # V-23, V-31
+        allow_duplicate_keys=False,  # V-22, V-31
     )
     try:
         items = cast("list[object]", decoder.decode())
-    except cbor2.CBORDecodeError:
-        # V-31; `from None`: what cbor2 says can hold the sender's text
+    except cbor2.CBORDecodeError:  # V-31
+        # `from None`: what cbor2 says can hold the sender's text
         raise _rejection(data, subject, Reason.CBOR_MALFORMED) from None
     try:
         decoder.read(1)
     except cbor2.CBORDecodeEOF:
         pass
     else:
-        raise rejected(Reason.CBOR_MALFORMED, f"{subject}: trailing bytes")
-    if len(items) > 2 * MAX_FIELDS:
+        raise rejected(Reason.CBOR_MALFORMED, f"{subject}: trailing bytes")  # V-21, V-31
+    if len(items) > 2 * MAX_FIELDS:  # V-50
         raise _rejection(data, subject, Reason.DOCUMENT_FIELD_UNKNOWN, _FEW_FIELDS)
-    if len(items) % 2:  # only an indefinite map can have a name without a value
+    if len(items) % 2:  # V-31: only an indefinite map can have a name without a value
         raise rejected(Reason.CBOR_MALFORMED, subject)
     return list(zip(items[::2], items[1::2], strict=True))
 

@@ -29,7 +29,8 @@ MAX_TIMESTAMP_MS: Final = 253_402_300_799_999
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
-_MODULE_ID: Final = re.compile(r"([ -~]+)-(enc|tpm)[0-9a-f]{16}")
+# The instance, of any printable ASCII; the kind; the module. 236 + 20 characters at most.
+_MODULE_ID: Final = re.compile(r"([ -~]{1,236})-(enc|tpm)[0-9a-f]{16}")
 _T = TypeVar("_T", bound=object)
 
 _KIND_OF_MAP: Final = {"pcrs": DocumentKind.ENCLAVE, "nitrotpm_pcrs": DocumentKind.NITRO_TPM}
@@ -54,7 +55,8 @@ def read_payload(payload: bytes) -> UnverifiedDocument:
     fields = _read_fields(payload)
     kind, pcrs = _read_pcrs(fields)
     module_id, instance_id = _read_module_id(fields, kind)
-    if _typed(fields["digest"], str, "digest") != "SHA384":
+    digest = _typed(fields["digest"], str, "digest")  # V-41
+    if digest != "SHA384":  # V-41
         raise rejected(Reason.DOCUMENT_DIGEST, "digest", "SHA384")
     return UnverifiedDocument(
         kind=kind,
@@ -96,87 +98,75 @@ def _read_fields(payload: bytes) -> dict[str, object]:
 
 def _read_pcrs(fields: dict[str, object]) -> tuple[DocumentKind, Pcrs]:
     names = [name for name in _KIND_OF_MAP if name in fields]
-    if len(names) > 1:
+    if len(names) > 1:  # V-34
         raise rejected(Reason.DOCUMENT_KIND, "pcrs and nitrotpm_pcrs", "one of them", "both")
-    if not names or fields[names[0]] is None:
+    if not names or fields[names[0]] is None:  # V-35
         raise rejected(Reason.DOCUMENT_FIELD_MISSING, "pcrs or nitrotpm_pcrs")
     (name,) = names
-    values = cast("dict[object, object]", _typed(fields[name], dict, name))
-    if not 1 <= len(values) <= MAX_PCRS:
+    values = cast("dict[object, object]", _typed(fields[name], dict, name))  # V-36
+    if not 1 <= len(values) <= MAX_PCRS:  # V-36
         raise rejected(Reason.DOCUMENT_PCR_COUNT, name, f"1 to {MAX_PCRS}", str(len(values)))
     for index, digest in values.items():
-        if type(index) is not int or not 0 <= index < MAX_PCRS:
+        if type(index) is not int or not 0 <= index < MAX_PCRS:  # V-37
             raise rejected(Reason.DOCUMENT_PCR_INDEX, name, f"0 to {MAX_PCRS - 1}")
-        if type(digest) is not bytes or len(digest) != PCR_BYTES:
-            found = len(_typed(digest, bytes, f"{name}[{index}]"))
-            raise rejected(
-                Reason.DOCUMENT_PCR_LENGTH,
-                f"{name}[{index}]",
-                f"{PCR_BYTES} bytes",
-                f"{found} bytes",
-            )
+        subject = f"{name}[{index}]"
+        size = len(_typed(digest, bytes, subject))  # V-38
+        if size != PCR_BYTES:  # V-38
+            expected, found = f"{PCR_BYTES} bytes", f"{size} bytes"
+            raise rejected(Reason.DOCUMENT_PCR_LENGTH, subject, expected, found)
     return _KIND_OF_MAP[name], Pcrs(cast("dict[int, bytes]", values))
 
 
 def _read_module_id(fields: dict[str, object], kind: DocumentKind) -> tuple[str, str]:
-    module_id = _typed(fields["module_id"], str, "module_id")
-    found = _MODULE_ID.fullmatch(module_id) if len(module_id) <= MAX_MODULE_ID else None
-    if found is None:
+    module_id = _typed(fields["module_id"], str, "module_id")  # V-39
+    found = _MODULE_ID.fullmatch(module_id)
+    if found is None:  # V-39
         expected = (
             f"up to {MAX_MODULE_ID} printable ASCII characters "
             "that end in -enc or -tpm and 16 hex digits"
         )
         raise rejected(Reason.DOCUMENT_MODULE_ID, "module_id", expected)
-    if _KIND_OF_SUFFIX[found[2]] is not kind:
+    if _KIND_OF_SUFFIX[found[2]] is not kind:  # V-40
         raise rejected(Reason.DOCUMENT_KIND, "module_id", kind, _KIND_OF_SUFFIX[found[2]])
     return module_id, found[1]
 
 
 def _read_timestamp(fields: dict[str, object]) -> datetime:
-    milliseconds = _typed(fields["timestamp"], int, "timestamp")
-    if not 1 <= milliseconds <= MAX_TIMESTAMP_MS:
-        raise rejected(
-            Reason.DOCUMENT_TIMESTAMP,
-            "timestamp",
-            f"1 to {MAX_TIMESTAMP_MS} ms",
-            f"{milliseconds} ms",
-        )
+    milliseconds = _typed(fields["timestamp"], int, "timestamp")  # V-42
+    if not 1 <= milliseconds <= MAX_TIMESTAMP_MS:  # V-42
+        expected, found = f"1 to {MAX_TIMESTAMP_MS} ms", f"{milliseconds} ms"
+        raise rejected(Reason.DOCUMENT_TIMESTAMP, "timestamp", expected, found)
     return _EPOCH + milliseconds * _MILLISECOND
 
 
-def _read_certificate(value: object, reason: Reason, field: str, index: int | None = None) -> bytes:
-    if (
-        type(value) is bytes
-        and 1 <= len(value) <= MAX_CERTIFICATE_BYTES
-        and not der.has_trailing_bytes(value)
-    ):
-        return value
-    subject = field if index is None else f"{field}[{index}]"
-    size = len(_typed(value, bytes, subject))
-    if not 1 <= size <= MAX_CERTIFICATE_BYTES:
+def _read_certificate(value: object, reason: Reason, subject: str) -> bytes:
+    certificate = _typed(value, bytes, subject)  # V-43, V-45
+    size = len(certificate)
+    if not 1 <= size <= MAX_CERTIFICATE_BYTES:  # V-43, V-45
         raise rejected(reason, subject, f"1 to {MAX_CERTIFICATE_BYTES} bytes", f"{size} bytes")
-    raise rejected(reason, subject, "one certificate", "bytes after it")
+    if der.has_trailing_bytes(certificate):  # V-43, V-45
+        raise rejected(reason, subject, "one certificate", "bytes after it")
+    return certificate
 
 
 def _read_cabundle(fields: dict[str, object]) -> tuple[bytes, ...]:
-    bundle = cast("list[object]", _typed(fields["cabundle"], list, "cabundle"))
-    if not MIN_CABUNDLE <= len(bundle) <= MAX_CABUNDLE:
+    bundle = cast("list[object]", _typed(fields["cabundle"], list, "cabundle"))  # V-44
+    if not MIN_CABUNDLE <= len(bundle) <= MAX_CABUNDLE:  # V-44
         expected = f"{MIN_CABUNDLE} to {MAX_CABUNDLE} certificates"
         raise rejected(Reason.DOCUMENT_CABUNDLE, "cabundle", expected, str(len(bundle)))
     return tuple(
         [
-            _read_certificate(entry, Reason.DOCUMENT_CABUNDLE, "cabundle", index)
+            _read_certificate(entry, Reason.DOCUMENT_CABUNDLE, f"cabundle[{index}]")
             for index, entry in enumerate(bundle)
         ]
     )
 
 
 def _read_optional(fields: dict[str, object], name: str) -> bytes | None:
-    if fields.get(name) is None:
+    if fields.get(name) is None:  # null is absent
         return None
-    value = _typed(fields[name], bytes, name)
-    if len(value) > MAX_FIELD_BYTES:
-        raise rejected(
-            _OPTIONAL[name], name, f"at most {MAX_FIELD_BYTES} bytes", f"{len(value)} bytes"
-        )
+    value = _typed(fields[name], bytes, name)  # V-46, V-47, V-48
+    if len(value) > MAX_FIELD_BYTES:  # V-46, V-47, V-48
+        expected, found = f"at most {MAX_FIELD_BYTES} bytes", f"{len(value)} bytes"
+        raise rejected(_OPTIONAL[name], name, expected, found)
     return value
