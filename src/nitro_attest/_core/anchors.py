@@ -47,28 +47,24 @@ class TrustAnchor:
         """Reject an anchor whose bytes are not the intended ones."""
         if type(self.name) is not str or not self.name.isprintable() or not self.name:
             raise PolicyError("TrustAnchor.name", "expected printable text that is not empty")
-        if type(self.certificate) is not bytes:
-            raise PolicyError(
-                "TrustAnchor.certificate", "expected the DER of one certificate as bytes"
-            )
+        if type(self.certificate) is not bytes:  # V-13
+            expected = "expected the DER of one certificate as bytes"
+            raise PolicyError("TrustAnchor.certificate", expected)
         if self.sha256 != hashlib.sha256(self.certificate).hexdigest():  # V-13
-            raise PolicyError(
-                "TrustAnchor.sha256",
-                "expected the SHA-256 of the certificate's DER in 64 lower-case hex digits",
-            )
+            expected = "expected the SHA-256 of the certificate's DER in 64 lower-case hex digits"
+            raise PolicyError("TrustAnchor.sha256", expected)
         if self.sha256 != _ROOTS_OF_AWS.get(self.name, self.sha256):  # V-13
             raise PolicyError("TrustAnchor.name", "this is the name of another root, one of AWS's")
         try:
             check_profile(read_certificate(self.certificate, self.name), Role.CA, self.name)  # V-13
         except VerificationError as exc:
-            raise PolicyError(
-                "TrustAnchor.certificate", f"expected a P-384 CA certificate ({exc.reason})"
-            ) from exc
+            expected = f"expected a P-384 CA certificate ({exc.reason})"
+            raise PolicyError("TrustAnchor.certificate", expected) from exc
 
     @property
     def is_root_of_aws(self) -> bool:
         """Tell whether this is one of the roots of AWS above, whatever its name."""
-        return self.sha256 in _ROOTS_OF_AWS.values()
+        return self.sha256 in _ROOTS_OF_AWS.values()  # V-92
 
     def __repr__(self) -> str:
         """Write the constructor call; a root that this package has is written as its constant."""

@@ -76,7 +76,7 @@ def appraise(it: Authenticated, policy: Policy) -> AttestationResult:
     """
     for step in APPRAISAL:
         failures = [failure for check in step.values() for failure in check(policy, it)]
-        if failures:
+        if failures:  # V-94: what is stale is not compared any further
             raise rejection(*failures)
     document = it.document
     matched = _nearest_set(policy.measurements, document.pcrs)
@@ -151,7 +151,7 @@ def appraise_measurements(policy: Policy, it: Authenticated) -> tuple[Failure, .
         found = pcrs.get(index)
         reason = Reason.POLICY_PCR_ABSENT if found is None else Reason.POLICY_PCR_MISMATCH
         failures.append(Failure(reason, subject, expected.hex(), shown(found)))
-    if failures and (others := len(policy.measurements) - 1):
+    if failures and (others := len(policy.measurements) - 1):  # V-94
         subject = f"{others} more set{'s' if others > 1 else ''}"
         found_there = "as many differences or more"
         failures.append(Failure(Reason.POLICY_PCR_MISMATCH, subject, "a match", found_there))
@@ -160,8 +160,8 @@ def appraise_measurements(policy: Policy, it: Authenticated) -> tuple[Failure, .
 
 def _nearest_set(sets: tuple[Measurements, ...], pcrs: Pcrs) -> Measurements:
     """Return the first set with the fewest differences, so one that matches if there is any."""
-    # V-88: whole sets only, so that values of different builds never mix
-    return min(sets, key=lambda measurements: len(_differences(measurements, pcrs)))
+    # Whole sets only, so that values of different builds never mix.
+    return min(sets, key=lambda measurements: len(_differences(measurements, pcrs)))  # V-88
 
 
 def _differences(measurements: Measurements, pcrs: Pcrs) -> dict[int, Sha384]:
@@ -170,8 +170,8 @@ def _differences(measurements: Measurements, pcrs: Pcrs) -> dict[int, Sha384]:
         index: rule
         for index, rule in measurements.pcr_rules().items()
         if isinstance(rule, Sha384)
-        # V-86, V-87: an absent PCR has no byte in common with any
-        and not hmac.compare_digest(pcrs.get(index, b""), rule.value)
+        # an absent PCR has no byte in common with any
+        if not hmac.compare_digest(pcrs.get(index, b""), rule.value)  # V-86, V-87
     }
 
 
@@ -212,14 +212,12 @@ def _production_failures(pcrs: Pcrs) -> tuple[Failure, ...]:
 def appraise_public_key(policy: Policy, it: Authenticated) -> tuple[Failure, ...]:
     """Compare `public_key` with its rule."""
     value = it.document.public_key
-    # V-90
     return _field_failures(policy.public_key, value, "public_key", Reason.POLICY_PUBLIC_KEY)
 
 
 def appraise_user_data(policy: Policy, it: Authenticated) -> tuple[Failure, ...]:
     """Compare `user_data` with its rule."""
     value = it.document.user_data
-    # V-91
     return _field_failures(policy.user_data, value, "user_data", Reason.POLICY_USER_DATA)
 
 
@@ -237,17 +235,20 @@ def _field_failures(
             expected, good = "absent", value is None
         case _:
             assert_never(rule)
-    return () if good else (Failure(reason, name, expected, shown(value)),)
+    if good:  # V-90, V-91
+        return ()
+    return (Failure(reason, name, expected, shown(value)),)
 
 
 Check = Callable[[Policy, Authenticated], tuple[Failure, ...]]
-# V-94: what is stale is not compared any further.
 APPRAISAL: Final[tuple[Mapping[str, Check], ...]] = (
-    {"freshness": appraise_freshness},
     {
-        "measurements": appraise_measurements,
-        "public_key": appraise_public_key,
-        "user_data": appraise_user_data,
+        "freshness": appraise_freshness,  # V-80, V-81, V-82, V-83
+    },
+    {
+        "measurements": appraise_measurements,  # V-84, V-85, V-86, V-87, V-89
+        "public_key": appraise_public_key,  # V-90
+        "user_data": appraise_user_data,  # V-91
     },
 )
 """The fields of `Policy` in the order of their appraisal; a failed step is the last one.

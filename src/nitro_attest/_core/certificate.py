@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple, TypeVar, final
 
 from nitro_attest._core import der
-from nitro_attest._core.der import DerError, Element
+from nitro_attest._core.der import DerError, Element, require
 from nitro_attest._core.errors import Reason, rejected
 
 _CERTIFICATE_TAGS: Final = bytes.fromhex("303003")  # TBSCertificate, algorithm, signature
@@ -133,8 +133,8 @@ def read_certificate(encoded: bytes, place: str) -> Certificate:
         version, serial, algorithm, issuer, validity, subject, public_key, *block = der.read_these(
             signed.content, _SIGNED_TAGS, _SIGNED_TAGS_WITH_EXTENSIONS
         )
-        if version.encoded != _VERSION_3 or not bits.content.startswith(_WHOLE_OCTETS):  # V-52
-            raise DerError  # noqa: TRY301 - one translation for everything that is no certificate
+        require(version.encoded == _VERSION_3)  # V-52
+        require(bits.content.startswith(_WHOLE_OCTETS))  # V-52
         serial_number = der.read_unsigned(serial.content)
         not_before, not_after = _read_validity(validity.content)
         extensions = _read_extensions(block[0].content) if block else ()
@@ -146,9 +146,9 @@ def read_certificate(encoded: bytes, place: str) -> Certificate:
     if block and not extensions:  # V-60
         raise rejected(Reason.CHAIN_EXTENSION, f"{place}: extensions", "at least one")
     values = _Values(place, {extension.oid: extension.value for extension in extensions})
-    values.read(SUBJECT_ALT_NAME, _check_plain_names)
-    values.read(AUTHORITY_INFO_ACCESS, _check_access)
-    values.read(CRL_DISTRIBUTION_POINTS, _check_list)
+    values.read(SUBJECT_ALT_NAME, _check_plain_names)  # V-60
+    values.read(AUTHORITY_INFO_ACCESS, _check_access)  # V-60
+    values.read(CRL_DISTRIBUTION_POINTS, _check_list)  # V-60
     is_ca, path_length = values.read(BASIC_CONSTRAINTS, _read_constraints) or (None, None)
     return Certificate(
         signed=signed.encoded,
@@ -173,8 +173,7 @@ def read_certificate(encoded: bytes, place: str) -> Certificate:
 
 def _read_validity(content: bytes) -> tuple[datetime, datetime]:
     times = [_read_time(time) for time in der.read_all(content)]
-    if len(times) != _PAIR:  # V-58
-        raise DerError
+    require(len(times) == _PAIR)  # V-58
     return times[0], times[1]
 
 
@@ -189,12 +188,10 @@ def _read_time(time: Element) -> datetime:
     try:
         year, month, day, hour, minute, second = map(int, found.groups())
         moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-    except ValueError as exc:  # no day of the calendar, or the year 0
+    except ValueError as exc:  # V-58: no day of the calendar, or the year 0
         raise DerError from exc
-    if time.tag != (
-        _UTC_TIME if moment.year < _FIRST_GENERALIZED_YEAR else _GENERALIZED_TIME
-    ):  # V-58
-        raise DerError
+    right_tag = _UTC_TIME if moment.year < _FIRST_GENERALIZED_YEAR else _GENERALIZED_TIME
+    require(time.tag == right_tag)  # V-58
     return moment
 
 
@@ -207,10 +204,8 @@ def _read_extensions(content: bytes) -> tuple[Extension, ...]:
 def _read_extension(encoded: bytes) -> Extension:
     content = der.read_one(encoded, der.SEQUENCE)
     oid, *critical, value = der.read_these(content, _EXTENSION_TAGS, _CRITICAL_TAGS)
-    if not der.is_object_identifier(oid):  # V-52
-        raise DerError
-    if critical and critical[0].encoded != _TRUE:  # V-52: X.690 11.1 and 11.5
-        raise DerError
+    require(der.is_object_identifier(oid))  # V-52
+    require(not critical or critical[0].encoded == _TRUE)  # V-52: X.690 11.1 and 11.5
     return Extension(oid=oid.content, critical=bool(critical), value=value.content)
 
 
@@ -220,8 +215,7 @@ def _read_name(encoded: bytes) -> tuple[Attribute, ...]:
     found: list[Attribute] = []
     for relative in der.read_all(der.read_one(encoded, der.SEQUENCE)):
         found += _read_relative_name(relative.encoded)
-        if len(found) > der.MAX_RUN:  # V-52
-            raise DerError
+        require(len(found) <= der.MAX_RUN)  # V-52
     return tuple(found)
 
 
@@ -229,20 +223,18 @@ def _read_name(encoded: bytes) -> tuple[Attribute, ...]:
 def _read_relative_name(encoded: bytes) -> tuple[Attribute, ...]:
     members = der.read_all(der.read_one(encoded, der.SET))
     encodings = [member.encoded for member in members]
-    if not members or encodings != sorted(encodings):  # V-52: X.690 11.6
-        raise DerError
+    require(len(members) > 0)  # V-52
+    require(encodings == sorted(encodings))  # V-52: X.690 11.6
     return tuple(map(_read_attribute, members))
 
 
 def _read_attribute(member: Element) -> Attribute:
     parts = der.read_all(member.content)
-    if member.tag != der.SEQUENCE or len(parts) != _PAIR:  # V-52
-        raise DerError
+    require(member.tag == der.SEQUENCE and len(parts) == _PAIR)  # V-52
     kind, text = parts
-    if not der.is_object_identifier(kind):  # V-52
-        raise DerError
-    if text.tag == _PRINTABLE_STRING and not _PRINTABLE.fullmatch(text.content):  # V-52
-        raise DerError
+    require(der.is_object_identifier(kind))  # V-52
+    if text.tag == _PRINTABLE_STRING:
+        require(_PRINTABLE.fullmatch(text.content) is not None)  # V-52
     return Attribute(oid=kind.content, tag=text.tag, text=text.content)
 
 
@@ -278,8 +270,8 @@ def _read_constraints(value: bytes) -> tuple[bool, int | None]:
     if content in (b"", _TRUE):
         return content == _TRUE, None
     path_length = der.read_unsigned(der.read_one(content.removeprefix(_TRUE), der.INTEGER))
-    if not content.startswith(_TRUE) or path_length >= _PATH_LENGTHS:  # V-60
-        raise DerError
+    require(content.startswith(_TRUE))  # V-60
+    require(path_length < _PATH_LENGTHS)  # V-60
     return True, path_length
 
 
@@ -287,8 +279,8 @@ def _read_constraints(value: bytes) -> tuple[bool, int | None]:
 def _read_key_usage(value: bytes) -> int:
     """Return the first octet of the bits."""
     unused, *octets = der.read_one(value, der.BIT_STRING) or b"\xff"
-    if not octets or unused != (octets[-1] & -octets[-1]).bit_length() - 1:  # V-60: X.690 11.2.2
-        raise DerError
+    require(len(octets) > 0)  # V-60
+    require(unused == (octets[-1] & -octets[-1]).bit_length() - 1)  # V-60: X.690 11.2.2
     return octets[0]
 
 
@@ -298,31 +290,28 @@ def _read_key_identifier(value: bytes) -> bytes:
 
 def _read_issuer_key_identifier(value: bytes) -> bytes:
     parts = der.read_all(der.read_one(value, der.SEQUENCE))
-    if [part.tag for part in parts] != [_KEY_IDENTIFIER]:  # V-67
-        raise DerError
+    require([part.tag for part in parts] == [_KEY_IDENTIFIER])  # V-67
     return parts[0].content
 
 
 def _check_plain_names(value: bytes) -> None:
     for name in der.read_all(der.read_one(value, der.SEQUENCE)):
-        _check_plain(name)
+        _check_plain(name)  # V-60
 
 
 def _check_access(value: bytes) -> None:
     for entry in der.read_all(der.read_one(value, der.SEQUENCE)):
         parts = der.read_all(entry.content)
-        if entry.tag != der.SEQUENCE or len(parts) != _PAIR:  # V-60
-            raise DerError
+        require(entry.tag == der.SEQUENCE and len(parts) == _PAIR)  # V-60
         method, location = parts
-        if not der.is_object_identifier(method) or method.content[:-1] != _ACCESS_METHODS:  # V-60
-            raise DerError
-        _check_plain(location)
+        require(der.is_object_identifier(method))  # V-60
+        require(method.content[:-1] == _ACCESS_METHODS)  # V-60
+        _check_plain(location)  # V-60
 
 
 def _check_plain(name: Element) -> None:
-    if name.tag not in _PLAIN_NAMES or not name.content.isascii():  # V-60
-        raise DerError
+    require(name.tag in _PLAIN_NAMES and name.content.isascii())  # V-60
 
 
 def _check_list(value: bytes) -> None:
-    der.read_all(der.read_one(value, der.SEQUENCE))
+    der.read_all(der.read_one(value, der.SEQUENCE))  # V-60

@@ -109,7 +109,7 @@ class ChainCache:
         known = self._anchors.get(root)
         if known is None:
             certificate = _read(root, Role.CA, _place(0))
-            _parse_again(root, _place(0))
+            _parse_again(root, _place(0))  # V-57
             known = ProvenUnder(certificate, Fifo(self._certificates), Fifo(self._certificates))
             self._anchors.add(root, known)
         return known
@@ -169,10 +169,10 @@ def check_chain(
     for link in links:
         if not link.is_proven:
             _, encoded = link.key
-            _parse_again(encoded, link.place)
+            _parse_again(encoded, link.place)  # V-57
     for above, link in pairwise(links):
         if not link.is_proven:
-            _check_signature(above.certificate, link)
+            _check_signature(above.certificate, link)  # V-75
     cache.remember(links, proven)
     return TrustedLeaf(
         public_key=links[-1].certificate.public_key,

@@ -29,6 +29,12 @@ class DerError(Exception):
     """The bytes are not DER, or not of the form that was asked for."""
 
 
+def require(condition: bool) -> None:  # noqa: FBT001 - a condition is what it is about
+    """Raise DerError unless `condition` holds."""
+    if not condition:
+        raise DerError
+
+
 @final
 class Element(NamedTuple):
     """One element: its tag octet, its content, and the whole of it as it is encoded."""
@@ -49,19 +55,19 @@ def read_all(data: bytes, *, at_most: int | None = None) -> list[Element]:
     start, limit = 0, len(data)
     while start < limit and len(found) != at_most:
         content = start + _HEADER_OCTETS
-        if content > limit or len(found) == MAX_RUN:
+        if content > limit or len(found) == MAX_RUN:  # V-52
             raise DerError
         tag, length = data[start], data[start + 1]
         if length > _MAX_SHORT_LENGTH:
-            if length not in _LONG_LENGTHS:
+            if length not in _LONG_LENGTHS:  # V-52
                 raise DerError
             octets, shortest = _LONG_LENGTHS[length]
             length = int.from_bytes(data[content : content + octets], "big")
             content += octets
-            if length < shortest:
+            if length < shortest:  # V-52
                 raise DerError
         end = content + length
-        if end > limit or tag & _LONG_TAG == _LONG_TAG:
+        if end > limit or tag & _LONG_TAG == _LONG_TAG:  # V-52
             raise DerError
         found.append(Element(tag, data[content:end], data[start:end]))
         start = end
@@ -76,7 +82,7 @@ def read_these(data: bytes, *tags: bytes) -> list[Element]:
 
     """
     found = read_all(data)
-    if bytes([element.tag for element in found]) not in tags:
+    if bytes([element.tag for element in found]) not in tags:  # V-52
         raise DerError
     return found
 
@@ -99,9 +105,9 @@ def read_unsigned(content: bytes) -> int:
         DerError: It is not.
 
     """
-    if not content or content[0] & _SIGN_BIT:
+    if not content or content[0] & _SIGN_BIT:  # V-53, V-60
         raise DerError
-    if content[0] == 0 and len(content) > 1 and not content[1] & _SIGN_BIT:
+    if content[0] == 0 and len(content) > 1 and not content[1] & _SIGN_BIT:  # V-52, V-60
         raise DerError
     return int.from_bytes(content, "big")
 
@@ -109,9 +115,9 @@ def read_unsigned(content: bytes) -> int:
 def is_object_identifier(element: Element) -> bool:
     """Tell whether `element` is an OBJECT IDENTIFIER, every number in its shortest form."""
     return (
-        element.tag == OBJECT_IDENTIFIER
-        and len(element.content) <= _MAX_OBJECT_IDENTIFIER
-        and _OBJECT_IDENTIFIER.fullmatch(element.content) is not None
+        element.tag == OBJECT_IDENTIFIER  # V-52
+        and len(element.content) <= _MAX_OBJECT_IDENTIFIER  # V-52
+        and _OBJECT_IDENTIFIER.fullmatch(element.content) is not None  # V-52
     )
 
 

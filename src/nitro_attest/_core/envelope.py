@@ -53,10 +53,10 @@ def read_envelope(doc: bytes) -> Envelope:
     # The total length leaves one length for the payload, and with it one form of its head.
     encoded_payload_bytes = len(sign1) - len(_BEFORE_PAYLOAD) - _AFTER_PAYLOAD_BYTES
     payload_bytes = encoded_payload_bytes - _head_bytes(encoded_payload_bytes)
-    if not 1 <= payload_bytes <= MAX_PAYLOAD_BYTES:
+    if not 1 <= payload_bytes <= MAX_PAYLOAD_BYTES:  # V-27
         _reject(sign1)
     head = _byte_string_head(payload_bytes)
-    if len(head) + payload_bytes != encoded_payload_bytes:  # lengths that no shortest form has
+    if len(head) + payload_bytes != encoded_payload_bytes:  # V-30: no shortest form is so long
         _reject(sign1)
     before, end = _BEFORE_PAYLOAD + head, len(sign1) - _AFTER_PAYLOAD_BYTES
     if not sign1.startswith(before) or not sign1.startswith(_BEFORE_SIGNATURE, end):  # V-30
@@ -97,9 +97,7 @@ def _reject(sign1: bytes) -> NoReturn:
     payload, position = _read_bytes(sign1, unprotected.end, "payload", Reason.COSE_PAYLOAD)
     if not 1 <= len(payload) <= MAX_PAYLOAD_BYTES:  # V-27
         raise rejected(Reason.COSE_PAYLOAD, "payload", f"1 to {MAX_PAYLOAD_BYTES} bytes")
-    signature, position = _read_bytes(  # V-28
-        sign1, position, "signature", Reason.COSE_STRUCTURE
-    )
+    signature, position = _read_bytes(sign1, position, "signature", Reason.COSE_STRUCTURE)
     if len(signature) != es384.SIGNATURE_BYTES:  # V-29
         expected, found = f"{es384.SIGNATURE_BYTES} bytes", f"{len(signature)} bytes"
         raise rejected(Reason.COSE_SIGNATURE_LENGTH, "signature", expected, found)
@@ -120,7 +118,7 @@ def _read_head(sign1: bytes, position: int, subject: str) -> cbor.Head:
 def _read_bytes(sign1: bytes, position: int, subject: str, reason: Reason) -> tuple[bytes, int]:
     """Return the byte string at `position`, and where it ends; `reason` if it is something else."""
     head = _read_head(sign1, position, subject)
-    if head.major != cbor.BYTES:
+    if head.major != cbor.BYTES:  # V-25, V-27, V-28
         raise rejected(reason, subject, "a byte string")
     if head.argument is None:  # V-30
         raise rejected(Reason.COSE_STRUCTURE, subject, "a byte string of definite length")
@@ -139,5 +137,5 @@ def check_signature(envelope: Envelope, spki: bytes) -> None:
     """
     head = _byte_string_head(len(envelope.payload))
     message = _SIGNED_BEFORE_PAYLOAD + head + envelope.payload
-    if not es384.is_good_signature(spki, envelope.signature, message):
+    if not es384.is_good_signature(spki, envelope.signature, message):  # V-78
         raise rejected(Reason.SIGNATURE_INVALID, "signature of the document")

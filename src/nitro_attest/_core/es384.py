@@ -93,16 +93,17 @@ def is_public_key(spki: bytes) -> bool:
     more is to be shown), which takes a quarter of the time that loading the key takes. Whichever
     library uses the key loads it, and checks the point again.
     """
-    if len(spki) != SPKI_BYTES or not spki.startswith(SPKI_PREFIX + _UNCOMPRESSED):
+    if len(spki) != SPKI_BYTES or not spki.startswith(SPKI_PREFIX + _UNCOMPRESSED):  # V-55
         return False
     x = int.from_bytes(spki[-2 * _COORDINATE_BYTES : -_COORDINATE_BYTES], "big")
     y = int.from_bytes(spki[-_COORDINATE_BYTES:], "big")
-    return max(x, y) < P384_PRIME and (x * x * x - 3 * x + P384_B - y * y) % P384_PRIME == 0
+    is_on_curve = (x * x * x - 3 * x + P384_B - y * y) % P384_PRIME == 0
+    return max(x, y) < P384_PRIME and is_on_curve  # V-55
 
 
 def is_good_signature(spki: bytes, signature: bytes, message: bytes) -> bool:
     """Tell whether the owner of `spki`, which `is_public_key` accepts, made these 96 bytes."""
-    if len(signature) != SIGNATURE_BYTES:
+    if len(signature) != SIGNATURE_BYTES:  # V-29
         return False
     r = int.from_bytes(signature[:48], "big")
     s = int.from_bytes(signature[48:], "big")
@@ -116,20 +117,20 @@ def is_der_signature(signature: bytes) -> bool:
     """Tell whether `signature` is two integers in range, in DER (RFC 3279 section 2.2.3)."""
     try:
         r, s = decode_dss_signature(signature)
-    except ValueError:
+    except ValueError:  # V-59
         return False
-    return are_in_range(r, s) and encode_dss_signature(r, s) == signature
+    return are_in_range(r, s) and encode_dss_signature(r, s) == signature  # V-59
 
 
 def is_good_der_signature(spki: bytes, signature: bytes, message: bytes) -> bool:
     """Tell the same of a signature in DER, as certificates have it."""
     _, check = _chosen()
-    return is_der_signature(signature) and check(spki, signature, message)
+    return is_der_signature(signature) and check(spki, signature, message)  # V-75
 
 
 def are_in_range(r: int, s: int) -> bool:
     """Tell whether both halves of a signature are in 1 .. n-1 (FIPS 186-5 section 6.4.2)."""
-    return 0 < r < P384_ORDER and 0 < s < P384_ORDER
+    return 0 < r < P384_ORDER and 0 < s < P384_ORDER  # V-59, V-77
 
 
 def _load(spki: bytes) -> ec.EllipticCurvePublicKey:

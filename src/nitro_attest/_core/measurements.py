@@ -36,28 +36,29 @@ PCR_FIELDS: Final[Mapping[DocumentKind, Mapping[int, str]]] = {
 # Client Platform Firmware Profile, section 3.3.4), and all but one were seen in captured documents.
 _ZERO: Final = bytes(PCR_BYTES)
 _IDENTIFY_NOTHING: Final[Mapping[bytes, str]] = {
-    _ZERO: "nothing was measured",
-    b"\xff" * PCR_BYTES: "unused, all ones",  # PCR17 to PCR22 of every NitroTPM document
+    _ZERO: "nothing was measured",  # V-07, V-08
+    # PCR17 to PCR22 of every NitroTPM document
+    b"\xff" * PCR_BYTES: "unused, all ones",  # V-07, V-08
     bytes.fromhex(  # PCR2: SHA-384(48 zero bytes || SHA-384("")), the only ramdisk is the first one
         "21b9efbc184807662e966d34f390821309eeac6802309798"
         "826296bf3e8bec7c10edb30948c90ba67310f7b964fc500a"
-    ): "no application ramdisk",
+    ): "no application ramdisk",  # V-07
     bytes.fromhex(  # PCR7: SecureBoot = 0, PK, KEK, db, dbx empty, separator
         "98441c7f7625d10058c47683aec486ce311c633235eb5555"
         "93a7ee791121e3578ae72d04ecef661f272d59058b77af35"
-    ): "Secure Boot is off",
+    ): "Secure Boot is off",  # V-08
     bytes.fromhex(  # PCR7: as above without the variable SecureBoot; computed, not seen
         "384a798e98b5369727295c5b2889e1e015c65b3add6d78dc"
         "e4e457c164865ee2af7b6d53ac7cbcd092eaf5fa1a76ea18"
-    ): "Secure Boot is off",
+    ): "Secure Boot is off",  # V-08
     bytes.fromhex(  # the separator alone, four zero bytes: PCR2, PCR3, PCR6 of NitroTPM documents
         "518923b0f955d08da077c96aaba522b9decede61c599cea6"
         "c41889cfbea4ae4d50529d96fe4d1afdafb65e7f95bf23c4"
-    ): "nothing was measured but the separator",
+    ): "nothing was measured but the separator",  # V-08
     bytes.fromhex(  # "Calling EFI Application from Boot Option", separator
         "70bc457e087464760a8927d6312248dc117663410914ff8b"
         "1e42fd5dc91e16f5fe3f15ca64372d3e47af8b4c53b01df9"
-    ): "no boot application",
+    ): "no boot application",  # V-08
 }
 _MEANING_OF_ZERO: Final[Mapping[tuple[DocumentKind, int], str]] = {
     **dict.fromkeys([(DocumentKind.ENCLAVE, index) for index in DEBUG_PCRS], "debug mode"),
@@ -83,8 +84,8 @@ def meaning_of(kind: DocumentKind, index: int, value: bytes) -> str | None:
 
 def require_text(value: object, field: str) -> None:
     """Reject anything but printable text with at least one character that is no space."""
-    if type(value) is not str or not value.isprintable() or not value.strip():
-        raise PolicyError(field, "expected printable text that is not empty")  # V-10
+    if type(value) is not str or not value.isprintable() or not value.strip():  # V-10
+        raise PolicyError(field, "expected printable text that is not empty")
 
 
 @final
@@ -147,7 +148,7 @@ class NotChecked:
 
     def __post_init__(self) -> None:
         """Reject an empty reason."""
-        require_text(self.because, "NotChecked.because")
+        require_text(self.because, "NotChecked.because")  # V-10
 
 
 @final
@@ -198,15 +199,12 @@ class EnclaveMeasurements:
             if self.pcr_rules()[index] == Sha384.ZERO:  # V-06
                 field = f"EnclaveMeasurements.{PCR_FIELDS[self.kind][index]}"
                 raise PolicyError(field, "zero is the value of a debug enclave: use DebugEnclave")
+        by_image = _identifies(self.pcr0_image)
         by_parts = _identifies(self.pcr1_kernel) and _identifies(self.pcr2_application)
-        if not (
-            by_parts or _identifies(self.pcr0_image) or _identifies(self.pcr8_signing_certificate)
-        ):  # V-07
-            raise _no_identity(
-                self,
-                (0, 1, 2, 8),
-                "pin PCR0, or PCR1 together with PCR2, or PCR8, or use AnyEnclave",
-            )
+        by_signer = _identifies(self.pcr8_signing_certificate)
+        if not (by_image or by_parts or by_signer):  # V-07
+            advice = "pin PCR0, or PCR1 together with PCR2, or PCR8, or use AnyEnclave"
+            raise _no_identity(self, (0, 1, 2, 8), advice)
 
     def pcr_rules(self) -> Mapping[int, Sha384 | NotChecked]:
         """Return the rule for each PCR that the set decides on, by index."""
@@ -251,14 +249,12 @@ class NitroTpmMeasurements:
         _check_set(self)
         # PCR12 is zero where there is no command line, and must be pinned then too
         # (GHSA-xrv8-2pf5-f3q7).
-        command_line = isinstance(self.pcr12_command_line, Sha384)
-        if not (
-            (_identifies(self.pcr4_boot_manager) and command_line)
-            or _identifies(self.pcr7_secure_boot)
-        ):  # V-08
-            raise _no_identity(
-                self, (4, 7), "pin PCR4 together with PCR12, or PCR7, or use AnyNitroTpm"
-            )
+        has_command_line = isinstance(self.pcr12_command_line, Sha384)
+        by_image = _identifies(self.pcr4_boot_manager) and has_command_line
+        by_signer = _identifies(self.pcr7_secure_boot)
+        if not (by_image or by_signer):  # V-08
+            advice = "pin PCR4 together with PCR12, or PCR7, or use AnyNitroTpm"
+            raise _no_identity(self, (4, 7), advice)
 
     def pcr_rules(self) -> Mapping[int, Sha384 | NotChecked]:
         """Return the rule for each PCR that the set decides on, by index."""
@@ -286,7 +282,7 @@ class AnyEnclave:
 
     def __post_init__(self) -> None:
         """Reject an empty reason."""
-        require_text(self.because, "AnyEnclave.because")
+        require_text(self.because, "AnyEnclave.because")  # V-10
 
     def pcr_rules(self) -> Mapping[int, Sha384 | NotChecked]:
         """Return no rule: no PCR has to have a value of yours."""
@@ -318,7 +314,7 @@ class DebugEnclave:
 
     def __post_init__(self) -> None:
         """Reject an empty reason."""
-        require_text(self.because, "DebugEnclave.because")
+        require_text(self.because, "DebugEnclave.because")  # V-10
 
     def pcr_rules(self) -> Mapping[int, Sha384 | NotChecked]:
         """Return no rule: no PCR has to have a value of yours."""
@@ -346,7 +342,7 @@ class AnyNitroTpm:
 
     def __post_init__(self) -> None:
         """Reject an empty reason."""
-        require_text(self.because, "AnyNitroTpm.because")
+        require_text(self.because, "AnyNitroTpm.because")  # V-10
 
     def pcr_rules(self) -> Mapping[int, Sha384 | NotChecked]:
         """Return no rule: no PCR has to have a value of yours."""
@@ -379,13 +375,13 @@ def _waivers(measurements: EnclaveMeasurements | NitroTpmMeasurements) -> tuple[
     return tuple(
         Waiver(PCR_FIELDS[measurements.kind][index], rule.because)
         for index, rule in measurements.pcr_rules().items()
-        if isinstance(rule, NotChecked)
+        if isinstance(rule, NotChecked)  # V-92
     )
 
 
 def _identifies(rule: Sha384 | NotChecked) -> bool:
     """Tell whether the rule pins a value that only one build, or one signing key, has."""
-    return isinstance(rule, Sha384) and rule.value not in _IDENTIFY_NOTHING
+    return isinstance(rule, Sha384) and rule.value not in _IDENTIFY_NOTHING  # V-07, V-08
 
 
 def _no_identity(
@@ -404,7 +400,7 @@ def _no_identity(
 
 def _check_set(measurements: EnclaveMeasurements | NitroTpmMeasurements) -> None:
     name = type(measurements).__name__
-    require_text(measurements.label, f"{name}.label")
+    require_text(measurements.label, f"{name}.label")  # V-10
     for field in PCR_FIELDS[measurements.kind].values():
         if type(getattr(measurements, field)) not in (Sha384, NotChecked):  # V-04
             raise PolicyError(f"{name}.{field}", "expected Sha384 or NotChecked")
@@ -416,15 +412,15 @@ _PAIR: Final = 2
 
 def _check_other_pcrs(pairs: object, seen: set[int], name: str) -> None:
     field = f"{name}.other_pcrs"
-    if type(pairs) is not tuple:
+    if type(pairs) is not tuple:  # V-09
         raise PolicyError(field, "expected a tuple of (index, Sha384) pairs")
     for pair in cast("tuple[object, ...]", pairs):
-        if type(pair) is not tuple or len(cast("tuple[object, ...]", pair)) != _PAIR:
+        if type(pair) is not tuple or len(cast("tuple[object, ...]", pair)) != _PAIR:  # V-09
             raise PolicyError(field, "expected a tuple of (index, Sha384) pairs")
         index, value = cast("tuple[object, object]", pair)
         if type(index) is not int or not 0 <= index < MAX_PCRS:  # V-09
             raise PolicyError(field, f"expected an index from 0 to {MAX_PCRS - 1}")
-        if type(value) is not Sha384:
+        if type(value) is not Sha384:  # V-09
             raise PolicyError(field, f"expected a Sha384 for PCR{index}")
         if index in seen:  # V-09
             raise PolicyError(f"{field}[{index}]", "this PCR is named twice")

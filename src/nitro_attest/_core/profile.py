@@ -19,11 +19,11 @@ _UNDERSTOOD: Final = frozenset({BASIC_CONSTRAINTS.oid, KEY_USAGE.oid})
 # evaluated here.
 _NARROWING: Final = frozenset(
     {
-        bytes.fromhex("551d1e"),  # RFC 5280 4.2.1.10: nameConstraints
-        bytes.fromhex("551d21"),  # 4.2.1.5: policyMappings
-        bytes.fromhex("551d24"),  # 4.2.1.11: policyConstraints
-        bytes.fromhex("551d25"),  # 4.2.1.12: extKeyUsage
-        bytes.fromhex("551d36"),  # 4.2.1.14: inhibitAnyPolicy
+        bytes.fromhex("551d1e"),  # V-62: RFC 5280 4.2.1.10, nameConstraints
+        bytes.fromhex("551d21"),  # V-62: 4.2.1.5, policyMappings
+        bytes.fromhex("551d24"),  # V-62: 4.2.1.11, policyConstraints
+        bytes.fromhex("551d25"),  # V-62: 4.2.1.12, extKeyUsage
+        bytes.fromhex("551d36"),  # V-62: 4.2.1.14, inhibitAnyPolicy
     }
 )
 _DIGITAL_SIGNATURE, _KEY_CERT_SIGN = 0x80, 0x04  # 4.2.1.3: bits 0 and 5

@@ -87,7 +87,7 @@ def _exact_bytes(value: object, field: str) -> bytes:
         raise PolicyError(field, "expected bytes, not text: decode base64 or hex digits first")
     try:
         view = memoryview(cast("bytes", value)).cast("B")
-    except (TypeError, ValueError, BufferError) as exc:
+    except (TypeError, ValueError, BufferError) as exc:  # V-14
         raise PolicyError(field, "expected bytes") from exc
     return view[: MAX_DOCUMENT_BYTES + 1].tobytes()  # enough to be rejected as too large
 
@@ -117,11 +117,11 @@ def _in_utc(now: object) -> datetime:
         raise PolicyError(field, aware)
     try:
         offset = datetime.utcoffset(now)
-    except Exception as exc:
+    except Exception as exc:  # V-18
         raise PolicyError(field, "expected a time zone that knows its offset") from exc
-    if offset is None:
+    if offset is None:  # V-18
         raise PolicyError(field, aware)
     try:
         return datetime.combine(datetime.date(now), datetime.time(now), UTC) - offset
-    except OverflowError as exc:
+    except OverflowError as exc:  # V-18
         raise PolicyError(field, "expected a time from year 1 to 9999 in UTC") from exc
