@@ -36,6 +36,7 @@ INSTANCE = 3
 GOOD = forge.chain()
 INFORMATION_ACCESS = bytes.fromhex("2b06010505070101")
 CA_ISSUERS = der(OID, bytes.fromhex("2b06010505073002"))
+OTHER_TAG = der(OCTETS, bytes.fromhex("2b06010505073002"))
 NAME = der(0x86, b"http://never-trust.invalid/")
 COMMON_NAME, ORGANIZATION = der(OID, b"\x55\x04\x03"), der(OID, b"\x55\x04\x0a")
 
@@ -335,6 +336,7 @@ def test_plain_names_are_read_over(tag: int) -> None:
         (lambda: _access(der(SEQUENCE, CA_ISSUERS, NAME, NAME)), "authorityInfoAccess"),
         (lambda: _access(der(SEQUENCE, NAME, NAME)), "authorityInfoAccess"),
         (lambda: _access(der(SEQUENCE, der(OID, b"\x80"), NAME)), "authorityInfoAccess"),
+        (lambda: _access(der(SEQUENCE, OTHER_TAG, NAME)), "authorityInfoAccess"),
         (lambda: _access(der(SEQUENCE, der(OID, b"\x2a\x03"), NAME)), "authorityInfoAccess"),
         (lambda: _access(der(SEQUENCE, CA_ISSUERS, der(0x87, b"1234"))), "authorityInfoAccess"),
         (lambda: _access(der(SEQUENCE, CA_ISSUERS, der(0x86, b"\xff"))), "authorityInfoAccess"),
@@ -364,6 +366,18 @@ def test_what_is_no_certificate_is_rejected(encoded: bytes) -> None:
     with pytest.raises(UntrustedDocumentError) as rejection:
         read_certificate(encoded, PLACE)
     assert rejection.value.failures == (Failure(Reason.CHAIN_CERTIFICATE, PLACE),)
+
+
+@pytest.mark.parametrize("version", ["", "a003020100", "a003020101", "a003020103", "a00402020002"])
+def test_only_version_3_is_read(version: str) -> None:
+    """Our own reader rejects the others, before the second one reads the certificate."""
+    failure = _failure(version=bytes.fromhex(version))
+    assert failure == Failure(Reason.CHAIN_CERTIFICATE, PLACE)
+
+
+def test_a_signature_is_whole_octets() -> None:
+    """No bit of its last octet is unused."""
+    assert _failure(unused_bits=1) == Failure(Reason.CHAIN_CERTIFICATE, PLACE)
 
 
 def test_a_serial_number_is_read_whatever_its_size() -> None:
