@@ -6,12 +6,13 @@ Every reason and every row of the attack catalogue is covered.
 import hashlib
 import json
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -37,6 +38,7 @@ from support.vectors import (
     KIT,
     VECTORS,
     Json,
+    Vector,
     outcome,
     paths,
     read_json,
@@ -112,6 +114,21 @@ NOT_IN_A_DOCUMENT: Final = {
 }
 
 
+STEPS: Final[list[dict[str, Any]]] = tomllib.loads(
+    (VECTORS.parents[1] / "docs" / "spec" / "rules.toml").read_text(encoding="utf-8")
+)["step"]
+RULES: Final = {rule["id"]: rule for step in STEPS for rule in step["rule"]}
+# Rules about documents that no single document shows.
+NOT_IN_A_VECTOR: Final = {
+    "V-57": "what the first reader accepts and the second does not: tests/unit/core/test_chain.py",
+    "V-94": "what an error holds: tests/unit/core/test_appraisal.py",
+}
+
+
+def _rules(vector: Vector) -> list[dict[str, Any]]:
+    return [RULES[number] for number in vector.rule.partition(";")[0].split(", ")]
+
+
 @pytest.mark.parametrize("path", paths(), ids=vector_id)
 def test_the_verdict_is_exactly_the_expected_one(path: Path) -> None:
     """Each vector is accepted, or rejected for its one reason."""
@@ -176,10 +193,31 @@ def test_every_attack_that_a_document_can_express_has_a_vector() -> None:
     named = {
         row
         for path in paths()
-        for row in re.findall(r"[0-9]+b?", read_vector(path).rule.partition(";")[0])
+        for reference in read_vector(path).refs
+        for row in re.findall(r"^attack (.+)$", reference)
     }
     assert named == rows - NOT_IN_A_DOCUMENT.keys()
     assert NOT_IN_A_DOCUMENT.keys() <= rows
+
+
+def test_every_vector_names_its_rule() -> None:
+    """The rules are those of the specification, and one of them gives the vector's reason."""
+    unexplained = {
+        vector.id
+        for vector in map(read_vector, paths())
+        if vector.expect not in {ACCEPT, *(r for rule in _rules(vector) for r in rule["reasons"])}
+    }
+    assert unexplained == set()
+
+
+def test_every_rule_that_a_document_can_break_has_a_vector() -> None:
+    """From the envelope to the appraisal; the others are listed here with a reason."""
+    named = {rule["id"] for path in paths() for rule in _rules(read_vector(path))}
+    steps = {step["title"]: step["rule"] for step in STEPS}
+    assert list(steps)[:2] == ["The policy, when it is built", "The call"]
+    assert list(steps)[-1] == "The result"
+    broken = {rule["id"] for rules in list(steps.values())[2:-1] for rule in rules}
+    assert broken - named == NOT_IN_A_VECTOR.keys()
 
 
 def test_an_unknown_key_is_not_passed_over(tmp_path: Path) -> None:

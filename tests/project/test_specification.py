@@ -20,6 +20,7 @@ from nitro_attest import Reason
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 SCRIPT = runpy.run_path(str(DOCS / "spec" / "make_table.py"))
+BREAK = runpy.run_path(str(ROOT / "tests" / "project" / "rules.py"))
 RULES: list[dict[str, Any]] = [rule for step in SCRIPT["read_steps"]() for rule in step["rule"]]
 OF_NONCE_STORES = {  # `verify` never gives these reasons, nonce stores do
     f"freshness.nonce_{name}" for name in ("missing", "short", "unknown", "used", "expired")
@@ -67,6 +68,20 @@ def test_every_module_of_a_rule_exists() -> None:
     """The module a rule names can be imported."""
     for module in {rule["module"] for rule in RULES}:
         assert import_module(f"nitro_attest._core.{module}").__name__.endswith(module)
+
+
+def test_every_rule_has_a_line_and_every_number_is_a_rule() -> None:
+    """The numbers in the comments of `_core` are those of the rules, each in the rule's module."""
+    lines = {(place.rule, place.path.stem) for place in BREAK["places"]()}
+    assert {rule for rule, _ in lines} == {rule["id"] for rule in RULES}
+    assert {(rule["id"], rule["module"]) for rule in RULES} <= lines
+
+
+def test_every_numbered_line_can_be_broken() -> None:
+    """`make rules` knows what to do at each; whether a test notices is for it to say."""
+    for path, line in sorted({(place.path, place.line) for place in BREAK["places"]()}):
+        text = path.read_text(encoding="utf-8")
+        assert all(changed != text and done for changed, done in BREAK["changes"](text, line))
 
 
 def test_every_test_of_a_rule_exists() -> None:

@@ -101,12 +101,17 @@ def _add(
     VECTORS[vector.id] = vector
 
 
+def _references(attacks: str, links: tuple[str, ...]) -> tuple[str, ...]:
+    """Name the rows of attacks.md (`"21, 26"`), then what else there is to read."""
+    return (*(f"attack {row}" for row in attacks.split(", ")), *links)
+
+
 def _docstring(function: Callable[..., Case]) -> str:
     return " ".join((function.__doc__ or "").split())
 
 
 def vector(
-    *, expect: str, rule: str, effect: str, refs: tuple[str, ...] = ()
+    *, expect: str, rule: str, attacks: str, effect: str, refs: tuple[str, ...] = ()
 ) -> Callable[[Callable[[], Case]], Callable[[], Case]]:
     """Add a function as one vector; its name is the end of the identifier."""
 
@@ -120,7 +125,7 @@ def vector(
             expect=expect,
             rule=rule,
             effect=effect,
-            refs=refs,
+            refs=_references(attacks, refs),
         )
         return function
 
@@ -128,7 +133,7 @@ def vector(
 
 
 def family(
-    *rows: Row, expect: str, rule: str, effect: str, refs: tuple[str, ...] = ()
+    *rows: Row, expect: str, rule: str, attacks: str, effect: str, refs: tuple[str, ...] = ()
 ) -> Callable[[Callable[[Any], Case]], Callable[[Any], Case]]:
     """Add a function once for each row.
 
@@ -137,7 +142,12 @@ def family(
 
     def add(function: Callable[[Any], Case]) -> Callable[[Any], Case]:
         for row in rows:
-            parts = {"expect": row.expect or expect, "rule": rule, "effect": effect, "refs": refs}
+            parts = {
+                "expect": row.expect or expect,
+                "rule": rule,
+                "effect": effect,
+                "refs": _references(attacks, refs),
+            }
             description = _docstring(function).format(*row.words.split("|"))
             _add(
                 function,

@@ -151,7 +151,7 @@ def test_other_lengths_are_bad(length: int) -> None:
 
 
 def test_leading_zeros_are_part_of_the_encoding() -> None:
-    """A signature whose r or s is short keeps its 48 bytes and is good."""
+    """A signature whose r or s is short keeps its 48 bytes and is good; in 47 bytes s is not."""
     found = {"r": False, "s": False}
     for number in range(2000):
         message = number.to_bytes(4, "big")
@@ -160,6 +160,8 @@ def test_leading_zeros_are_part_of_the_encoding() -> None:
             if value < 2**376 and not found[half]:
                 found[half] = True
                 assert is_good_signature(SPKI, _raw(r, s), message)
+                short = r.to_bytes(48, "big") + s.to_bytes(47 if half == "s" else 48, "big")
+                assert is_good_signature(SPKI, short, message) is (half == "r")
         if all(found.values()):
             return
     pytest.fail("no short half found")

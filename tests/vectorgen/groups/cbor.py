@@ -65,7 +65,8 @@ def _layout(top: str, pcrs: str, bundle: str) -> bytes:
         if forms != ("indefinite", "definite", "definite")  # that of AWS today: cose/untagged
     ),
     expect=ACCEPT,
-    rule="attacks 21; RFC 8949 section 3.2.2",
+    rule="V-31; RFC 8949 section 3.2.2",
+    attacks="21",
     effect=CHOICE_OF_AWS,
 )
 def containers(forms: tuple[str, str, str]) -> Case:
@@ -77,7 +78,8 @@ def containers(forms: tuple[str, str, str]) -> Case:
     Row("definite", "definite", "definite"),
     Row("all-indefinite", "indefinite", "indefinite"),
     expect=ACCEPT,
-    rule="attacks 21; RFC 8949 section 3.2.2",
+    rule="V-31; RFC 8949 section 3.2.2",
+    attacks="21",
     effect=CHOICE_OF_AWS,
 )
 def nitrotpm_containers(form: str) -> Case:
@@ -113,7 +115,8 @@ def nitrotpm_containers(form: str) -> Case:
         "user-data-without-chunks", "user_data, without any chunk,", {"user_data": Raw(b"\x5f\xff")}
     ),
     expect=ACCEPT,
-    rule="attacks 22; RFC 8949 section 3.2.3",
+    rule="V-31; RFC 8949 section 3.2.3",
+    attacks="22",
     effect=CHOICE_OF_AWS,
 )
 def string_in_chunks(changes: Mapping[str, object]) -> Case:
@@ -121,7 +124,7 @@ def string_in_chunks(changes: Mapping[str, object]) -> Case:
     return enclave_case(fields=changes)
 
 
-@vector(expect=ACCEPT, rule="attacks 22; RFC 8949 section 3.2.3", effect=CHOICE_OF_AWS)
+@vector(expect=ACCEPT, rule="V-31; RFC 8949 section 3.2.3", attacks="22", effect=CHOICE_OF_AWS)
 def field_name_in_chunks() -> Case:
     """The name of the field timestamp is written with indefinite length."""
     return of(
@@ -145,7 +148,7 @@ def field_name_in_chunks() -> Case:
     Row("bytes", "the byte string nonce", Open({**FIELDS, "nonce": wide(NONCE, 8)})),
     Row("name", "the name of the field digest", Open(tuple((wide(n, 1) if n == "digest" else n, v) for n, v in PAIRS))),
     expect=ACCEPT,
-    rule="attacks 26; RFC 8949 section 4.1",
+    rule="V-31; RFC 8949 section 4.1", attacks="26",
     effect=CHOICE_OF_AWS,
 )  # fmt: skip
 def longer_than_needed(payload: object) -> Case:
@@ -159,7 +162,7 @@ def longer_than_needed(payload: object) -> Case:
     Row("pcrs-reversed", "AWS's, and that of the PCRs is reversed",
         tuple({**FIELDS, "pcrs": dict(sorted(ENCLAVE_PCRS.items(), reverse=True))}.items())),
     expect=ACCEPT,
-    rule="attacks 21; RFC 8949 section 3.1",
+    rule="V-31; RFC 8949 section 3.1", attacks="21",
     effect=CHOICE_OF_AWS,
 )  # fmt: skip
 def order_of_fields(pairs: tuple[tuple[object, object], ...]) -> Case:

@@ -41,7 +41,7 @@ DEFINITE: Final = cbor.encode(Pairs(PAIRS))
     Row("string-too-long", "the last string is longer than the payload", DEFINITE[:-33] + bytes([0x21]) + DEFINITE[-32:]),
     Row("map-head-alone", "there is the head of a map and nothing else", b"\xbf"),
     expect="cbor.malformed",
-    rule="attacks 23; RFC 8949 section 3.2.1 and 5.3.1",
+    rule="V-31, V-23; RFC 8949 section 3.2.1 and 5.3.1", attacks="23",
     effect=TWO_READINGS,
 )  # fmt: skip
 def structure_where(payload: bytes) -> Case:
@@ -55,7 +55,8 @@ def structure_where(payload: bytes) -> Case:
     Row("second-map", "a second map", INDEFINITE),
     Row("null", "null", b"\xf6"),
     expect="cbor.malformed",
-    rule="attacks 30; RFC 8949 section 5.3.1",
+    rule="V-31; RFC 8949 section 5.3.1",
+    attacks="30",
     effect=TWO_READINGS,
 )
 def trailing(tail: bytes) -> Case:
@@ -63,7 +64,9 @@ def trailing(tail: bytes) -> Case:
     return of(INDEFINITE + tail)
 
 
-@vector(expect="cbor.malformed", rule="attacks 30; RFC 8949 section 5.3.1", effect=TWO_READINGS)
+@vector(
+    expect="cbor.malformed", rule="V-31; RFC 8949 section 5.3.1", attacks="30", effect=TWO_READINGS
+)
 def trailing_definite() -> Case:
     """Inside the signed payload a map of definite length is followed by one field more."""
     return of(cbor.encode(Pairs(PAIRS[:-1])) + cbor.flat(PAIRS[-1:]))
@@ -72,7 +75,8 @@ def trailing_definite() -> Case:
 @family(
     *(Row(name.replace("_", "-"), name, name) for name in FIELDS),
     expect="cbor.duplicate_key",
-    rule="attacks 24; RFC 8949 section 5.6",
+    rule="V-22; RFC 8949 section 5.6",
+    attacks="24",
     effect=TWO_READINGS,
 )
 def duplicate(name: str) -> Case:
@@ -91,7 +95,8 @@ def duplicate(name: str) -> Case:
     ),
     Row("unknown", "a field that AWS does not list, twice", (("x", 1), ("x", 1))),
     expect="cbor.duplicate_key",
-    rule="attacks 24, 26; RFC 8949 section 5.6",
+    rule="V-22; RFC 8949 section 5.6",
+    attacks="24, 26",
     effect=TWO_READINGS,
 )
 def duplicate_also(first: tuple[tuple[object, object], ...]) -> Case:
@@ -99,13 +104,23 @@ def duplicate_also(first: tuple[tuple[object, object], ...]) -> Case:
     return Case(doc=document(cbor.encode(Open((*first, *PAIRS)))), policy=WAIVED_FIELDS)
 
 
-@vector(expect="cbor.duplicate_key", rule="attacks 24; RFC 8949 section 5.6", effect=TWO_READINGS)
+@vector(
+    expect="cbor.duplicate_key",
+    rule="V-22; RFC 8949 section 5.6",
+    attacks="24",
+    effect=TWO_READINGS,
+)
 def duplicate_in_definite_map() -> Case:
     """In a map of definite length the field pcrs comes twice."""
     return of(cbor.encode(Pairs((*PAIRS, ("pcrs", FIELDS["pcrs"])))))
 
 
-@vector(expect="cbor.duplicate_key", rule="attacks 24; RFC 8949 section 5.6", effect=TWO_READINGS)
+@vector(
+    expect="cbor.duplicate_key",
+    rule="V-22; RFC 8949 section 5.6",
+    attacks="24",
+    effect=TWO_READINGS,
+)
 def duplicate_nitrotpm_pcrs() -> Case:
     """The field nitrotpm_pcrs comes twice."""
     fields = nitro_tpm()
@@ -127,7 +142,8 @@ def duplicate_nitrotpm_pcrs() -> Case:
     ),
     Row("false", "as false, which some languages take for the same key", Raw(b"\xf4")),
     expect="cbor.duplicate_key",
-    rule="attacks 25, 26; RFC 8949 section 5.6",
+    rule="V-22; RFC 8949 section 5.6",
+    attacks="25, 26",
     effect="The value that is compared is not the one that is reported.",
 )
 def duplicate_pcr(index: object) -> Case:
@@ -135,7 +151,12 @@ def duplicate_pcr(index: object) -> Case:
     return with_field("pcrs", Pairs((*ENCLAVE_PCRS.items(), (index, bytes(48)))))
 
 
-@vector(expect="cbor.duplicate_key", rule="attacks 25; RFC 8949 section 5.6", effect=TWO_READINGS)
+@vector(
+    expect="cbor.duplicate_key",
+    rule="V-22; RFC 8949 section 5.6",
+    attacks="25",
+    effect=TWO_READINGS,
+)
 def duplicate_pcr_in_indefinite_map() -> Case:
     """PCR31 comes twice in a map of indefinite length."""
     last = cast("tuple[tuple[object, object], ...]", ((31, bytes(48)), (31, bytes(48))))
@@ -163,7 +184,8 @@ def duplicate_pcr_in_indefinite_map() -> Case:
     ),
     Row("no-break", "a byte string of indefinite length without its break", b"\x5f\x41\x61"),
     expect="cbor.malformed",
-    rule="attacks 22, 23, 27; RFC 8949 section 3 and appendix F",
+    rule="V-31; RFC 8949 section 3 and appendix F",
+    attacks="22, 23, 27",
     effect=TWO_READINGS,
 )
 def not_well_formed(item: bytes) -> Case:
@@ -175,7 +197,8 @@ def not_well_formed(item: bytes) -> Case:
     Row("module-id", "module_id", "module_id"),
     Row("digest", "digest", "digest"),
     expect="cbor.malformed",
-    rule="attacks 31; RFC 8949 section 3.1, RFC 3629",
+    rule="V-31; RFC 8949 section 3.1, RFC 3629",
+    attacks="31",
     effect="Two programs repair the text in two ways.",
 )
 def not_utf8(name: str) -> Case:
@@ -188,7 +211,8 @@ def not_utf8(name: str) -> Case:
     Row("overlong", "a slash in two bytes", b"\x62\xc0\xaf"),
     Row("split", "a letter split over two chunks", b"\x7f\x61\xc3\x61\xa9\xff"),
     expect="cbor.malformed",
-    rule="attacks 31; RFC 8949 section 3.1, RFC 3629",
+    rule="V-31; RFC 8949 section 3.1, RFC 3629",
+    attacks="31",
     effect="Two programs repair the text in two ways.",
 )
 def name_not_utf8(name: bytes) -> Case:
@@ -205,7 +229,8 @@ def name_not_utf8(name: bytes) -> Case:
     Row("bytes-64", "a byte string of 2^64 - 1 bytes", cbor.head(cbor.BYTES, (1 << 64) - 1)),
     Row("text", "a text of 2^40 bytes", cbor.head(cbor.TEXT, 1 << 40)),
     expect="cbor.malformed",
-    rule="attacks 46; RFC 8949 section 10",
+    rule="V-31; RFC 8949 section 10",
+    attacks="46",
     effect=CRASH,
 )
 def promise_of(item: bytes) -> Case:
@@ -225,7 +250,8 @@ def _nested(depth: int) -> object:
     Row("100", "a hundred levels", 100),
     Row("5000", "five thousand levels", 5000),
     expect="cbor.too_deep",
-    rule="attacks 47; RFC 8949 section 10",
+    rule="V-23; RFC 8949 section 10",
+    attacks="47",
     effect=CRASH,
 )
 def nesting(depth: int) -> Case:
@@ -235,7 +261,8 @@ def nesting(depth: int) -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 32, 47",
+    rule="V-23, V-50",
+    attacks="32, 47",
     effect="If it is rejected, the waiver of unknown fields does not keep what it says.",
 )
 def nesting_2() -> Case:
@@ -245,7 +272,8 @@ def nesting_2() -> Case:
 
 @vector(
     expect="cbor.too_deep",
-    rule="attacks 47, 113; RFC 8949 section 10",
+    rule="V-23; RFC 8949 section 10",
+    attacks="47, 113",
     effect=CRASH,
 )
 def nesting_3() -> Case:
@@ -255,7 +283,8 @@ def nesting_3() -> Case:
 
 @vector(
     expect="cbor.too_deep",
-    rule="attacks 47, 113; RFC 8949 section 10",
+    rule="V-23; RFC 8949 section 10",
+    attacks="47, 113",
     effect=CRASH,
 )
 def nesting_4() -> Case:
@@ -292,7 +321,8 @@ def nesting_4() -> Case:
         "document.pcr_index",
     ),
     expect="cbor.too_deep",
-    rule="attacks 113",
+    rule="V-23, V-36, V-37",
+    attacks="113",
     effect="Keys that take long to compare hold up every other request.",
 )
 def pcr_keys(entries: bytes) -> Case:
@@ -319,7 +349,8 @@ def pcr_keys(entries: bytes) -> Case:
     Row("numbers", "65 numbers", b"".join(cbor.encode(n) + b"\x00" for n in range(65))),
     Row("many-numbers", "5,000 times the same number", b"\x00\x00" * 5000, "cbor.duplicate_key"),
     expect="document.field_unknown",
-    rule="attacks 113",
+    rule="V-22, V-23, V-32, V-50",
+    attacks="113",
     effect="Keys that take long to compare hold up every other request.",
 )
 def field_keys(entries: bytes) -> Case:
@@ -337,7 +368,8 @@ def field_keys(entries: bytes) -> Case:
     Row("30", "tag 30, a rational number", cbor.tagged(30, [STAMP, 1])),
     Row("55799", "tag 55799, self-described CBOR", cbor.tagged(55799, STAMP)),
     expect="cbor.tag",
-    rule="attacks 28, 42, 107; RFC 8949 section 3.4",
+    rule="V-31; RFC 8949 section 3.4",
+    attacks="28, 42, 107",
     effect=CODE,
 )
 def timestamp_tagged(item: object) -> Case:
@@ -364,7 +396,8 @@ def timestamp_tagged(item: object) -> Case:
     Row("43000", "tag 43000, a complex number", cbor.tagged(43000, [0, 1])),
     Row("unknown", "the nonce under the largest tag there is", cbor.tagged((1 << 64) - 1, NONCE)),
     expect="cbor.tag",
-    rule="attacks 28, 107; RFC 8949 section 3.4",
+    rule="V-31; RFC 8949 section 3.4",
+    attacks="28, 107",
     effect=CODE,
 )
 def nonce_tagged(item: object) -> Case:
@@ -380,7 +413,7 @@ def nonce_tagged(item: object) -> Case:
     Row("pcr-index", "the index of PCR0", Open({**FIELDS, "pcrs": Pairs(tuple((cbor.tagged(2, b"") if k == 0 else k, v) for k, v in ENCLAVE_PCRS.items()))})),
     Row("in-a-waived-field", "the value of a further field, which the policy allows", Open({**FIELDS, "x": cbor.tagged(1, 0)})),
     expect="cbor.tag",
-    rule="attacks 28; RFC 8949 section 3.4",
+    rule="V-31; RFC 8949 section 3.4", attacks="28",
     effect=CODE,
 )  # fmt: skip
 def tag_before(payload: object) -> Case:
@@ -388,7 +421,9 @@ def tag_before(payload: object) -> Case:
     return Case(doc=document(cbor.encode(payload)), policy=WAIVED_FIELDS)
 
 
-@vector(expect="cbor.malformed", rule="attacks 23; RFC 8949 section 3.2.1", effect=TWO_READINGS)
+@vector(
+    expect="cbor.malformed", rule="V-31; RFC 8949 section 3.2.1", attacks="23", effect=TWO_READINGS
+)
 def nitrotpm_no_break() -> Case:
     """The break of a NitroTPM payload's map is missing."""
     return Case(
@@ -396,7 +431,7 @@ def nitrotpm_no_break() -> Case:
     )
 
 
-@vector(expect=ACCEPT, rule="attacks 22; RFC 8949 section 3.2.3", effect=CHOICE_OF_AWS)
+@vector(expect=ACCEPT, rule="V-31; RFC 8949 section 3.2.3", attacks="22", effect=CHOICE_OF_AWS)
 def nitrotpm_pcr_in_chunks() -> Case:
     """PCR4 of a NitroTPM document is written with indefinite length."""
     return tpm_case(pcrs={**TPM_PCRS, 4: chunked(TPM_PCRS[4], 16)})

@@ -67,7 +67,8 @@ def both(name: str, words: str, change: Change, expect: str | None = None) -> tu
         lambda r: replace(r, version=bytes.fromhex("a00402010200")),
     ),
     expect="chain.certificate",
-    rule="attacks 62, 63; RFC 5280 section 4.1.2.1",
+    rule="V-52; RFC 5280 section 4.1.2.1",
+    attacks="62, 63",
     effect=OLD_VERSION,
 )
 def version(given: tuple[str, Change]) -> Case:
@@ -87,7 +88,8 @@ def version(given: tuple[str, Change]) -> Case:
     ),
     *both("text", "a text", lambda r: replace(r, serial=der.utf8("1"))),
     expect="chain.certificate",
-    rule="attacks 62; RFC 5280 section 4.1.2.2",
+    rule="V-53; RFC 5280 section 4.1.2.2",
+    attacks="62",
     effect=TWO_READINGS,
 )
 def serial(given: tuple[str, Change]) -> Case:
@@ -103,7 +105,8 @@ def serial(given: tuple[str, Change]) -> Case:
     ),
     *both("one", "one", lambda r: replace(r, serial=der.integer(1))),
     expect=ACCEPT,
-    rule="attacks 59; RFC 5280 section 4.1.2.2",
+    rule="V-53; RFC 5280 section 4.1.2.2",
+    attacks="59",
     effect=LOST,
 )
 def good_serial(given: tuple[str, Change]) -> Case:
@@ -173,7 +176,8 @@ def _named(algorithm: bytes) -> Change:
     ),
     *both("empty", "is an empty SEQUENCE", _named(der.sequence())),
     expect="chain.algorithm",
-    rule="attacks 62, 64; RFC 5280 section 4.1.1.2, RFC 5758 section 3.2",
+    rule="V-54; RFC 5280 section 4.1.1.2, RFC 5758 section 3.2",
+    attacks="62, 64",
     effect=WEAK,
 )
 def algorithm(given: tuple[str, Change]) -> Case:

@@ -30,7 +30,8 @@ LOST = "If it is rejected, authentic documents are lost."
         having(basic_constraints()),
     ),
     expect="chain.not_a_ca",
-    rule="attacks 56; RFC 5280 section 6.1.4 (k)",
+    rule="V-63; RFC 5280 section 6.1.4 (k)",
+    attacks="56",
     effect=CA_FOR_ALL,
 )
 def constraints(given: tuple[str, Change]) -> Case:
@@ -67,7 +68,7 @@ PATH_LENGTH: Final = {"regional": 2, "zonal": 1, "instance": 0}
     *rows_in(("leaf",), "ca-and-path-length", "says that it is a CA with path length 0", having(basic_constraints(der.TRUE, der.integer(0)))),
     *rows_in(("leaf",), "explicit-false", "writes out FALSE, which DER leaves out", having(basic_constraints(der.FALSE))),
     expect="chain.extension",
-    rule="attacks 56, 57, 62; RFC 5280 section 4.2.1.9, ITU-T X.690 section 11",
+    rule="V-60, V-63, V-64; RFC 5280 section 4.2.1.9, ITU-T X.690 section 11", attacks="56, 57, 62",
     effect=CA_FOR_ALL,
 )  # fmt: skip
 def basic_constraints_that(given: tuple[str, Change]) -> Case:
@@ -114,7 +115,8 @@ def basic_constraints_that(given: tuple[str, Change]) -> Case:
         having(key_usage(bytes.fromhex("03020308"), critical=b"")),
     ),
     expect="chain.key_usage",
-    rule="attacks 58; RFC 5280 section 4.2.1.3",
+    rule="V-65, V-66; RFC 5280 section 4.2.1.3",
+    attacks="58",
     effect="A key that was given for one thing is used for another.",
 )
 def usage(given: tuple[str, Change]) -> Case:
@@ -143,7 +145,8 @@ def usage(given: tuple[str, Change]) -> Case:
         having(key_usage(CA_USES)),
     ),
     expect=ACCEPT,
-    rule="attacks 59; RFC 5280 section 4.2.1.3",
+    rule="V-65, V-66; RFC 5280 section 4.2.1.3",
+    attacks="59",
     effect=LOST,
 )
 def good_usage(given: tuple[str, Change]) -> Case:

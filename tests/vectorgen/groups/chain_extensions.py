@@ -98,7 +98,7 @@ EVERYWHERE: Final = (*AUTHORITIES, "leaf")
     *rows_in(("zonal",), "key-identifier", "its subjectKeyIdentifier", having(replace(subject_key_identifier(NEVER_TRUST_ZONAL.identifier), critical=der.TRUE))),
     *rows_in(("zonal",), "authority-key-identifier", "its authorityKeyIdentifier", having(replace(authority_key_identifier(NEVER_TRUST_REGIONAL.identifier), critical=der.TRUE))),
     expect="chain.extension",
-    rule="attacks 60; RFC 5280 section 4.2",
+    rule="V-61; RFC 5280 section 4.2", attacks="60",
     effect=NOT_UNDERSTOOD,
 )  # fmt: skip
 def critical(given: tuple[str, Change]) -> Case:
@@ -120,7 +120,8 @@ def critical(given: tuple[str, Change]) -> Case:
         having(Extension(UNKNOWN, b"", b"\xff")),
     ),
     expect=ACCEPT,
-    rule="attacks 60; RFC 5280 section 4.2",
+    rule="V-61; RFC 5280 section 4.2",
+    attacks="60",
     effect="If it is rejected, documents are lost on the day AWS adds an extension.",
 )
 def not_critical(given: tuple[str, Change]) -> Case:
@@ -164,7 +165,7 @@ NARROWING: Final = (
     *rows_in(("leaf",), "extended-key-usage-not-critical", "extendedKeyUsage, not critical", having(Extension("2.5.29.37", b"", SERVER_AUTH))),
     *rows_in(("leaf",), "name-constraints-not-critical", "nameConstraints, not critical", having(Extension("2.5.29.30", b"", NAME_CONSTRAINTS))),
     expect="chain.extension",
-    rule="attacks 61; RFC 5280 sections 4.2.1.10 to 4.2.1.14",
+    rule="V-62; RFC 5280 sections 4.2.1.10 to 4.2.1.14", attacks="61",
     effect=NOT_UNDERSTOOD,
 )  # fmt: skip
 def narrowed_by(given: tuple[str, Change]) -> Case:
@@ -208,7 +209,7 @@ def _usage_as(*parts: bytes, tag: int = der.OCTET_STRING, bits: bytes = LEAF_USE
     *rows_in(("zonal",), "authority-key-identifier-serial", "names its issuer's key by name and serial number too", having(authority_key_identifier(NEVER_TRUST_REGIONAL.identifier, der.element(0xA1, der.element(0xA4, der.name("NEVER_TRUST.nitro-enclaves"))), der.element(0x82, b"\x01")))),
     *rows_in(("zonal",), "subject-key-identifier-trailing", "has NULL after its subjectKeyIdentifier", having(Extension(SUBJECT_KEY_IDENTIFIER, b"", der.element(der.OCTET_STRING, NEVER_TRUST_ZONAL.identifier) + der.NULL))),
     expect="chain.extension",
-    rule="attacks 62; RFC 5280 section 4.2, ITU-T X.690 section 11",
+    rule="V-52, V-60, V-67; RFC 5280 section 4.2, ITU-T X.690 section 11", attacks="62",
     effect=TWO_READINGS,
 )  # fmt: skip
 def extension(given: tuple[str, Change]) -> Case:
@@ -254,7 +255,8 @@ def extension(given: tuple[str, Change]) -> Case:
         lambda r: replace(r, extensions=r.extensions[::-1]),
     ),
     expect=ACCEPT,
-    rule="attacks 59; RFC 5280 section 4.2.1",
+    rule="V-60; RFC 5280 section 4.2.1",
+    attacks="59",
     effect=LOST,
 )
 def good_extensions(given: tuple[str, Change]) -> Case:
@@ -264,7 +266,8 @@ def good_extensions(given: tuple[str, Change]) -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 59, 71; RFC 5280 section 4.2.1.13",
+    rule="V-60; RFC 5280 section 4.2.1.13",
+    attacks="59, 71",
     effect="AWS says that revocation lists must not be asked for; a verifier that fetches one talks to the network.",
 )
 def unreachable_revocation_list() -> Case:
@@ -281,7 +284,8 @@ def unreachable_revocation_list() -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 59, 104; RFC 5280 section 4.2.1.13",
+    rule="V-60; RFC 5280 section 4.2.1.13",
+    attacks="59, 104",
     effect="A name inside an extension that nobody reads makes the verifier fail, or warn in the log.",
 )
 def long_name_in_a_revocation_list() -> Case:

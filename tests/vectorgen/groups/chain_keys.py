@@ -119,7 +119,7 @@ NOT_REDUCED: Final = b"\x04" + raw(LOW_X + FIELD_PRIME, LOW_Y)
     Row("trailing", "is followed by NULL", _spki(POINT, tail=der.NULL)),
     Row("trailing-in-algorithm", "has NULL after its curve", _spki(POINT, SECP384R1 + der.NULL)),
     expect="chain.key",
-    rule="attacks 62, 65; RFC 5480 section 2, SEC 1 section 2.3.4",
+    rule="V-55; RFC 5480 section 2, SEC 1 section 2.3.4", attacks="62, 65",
     effect=WEAK_KEY,
     refs=("CVE-2020-0601",),
 )  # fmt: skip
@@ -135,7 +135,7 @@ def key(spki: bytes) -> Case:
     Row("hybrid", "as a hybrid point", _spki(bytes([6 + (ISSUER[-1] & 1)]) + ISSUER[1:])),
     Row("trailing", "followed by NULL", _spki(ISSUER, tail=der.NULL)),
     expect="chain.key",
-    rule="attacks 62, 65; RFC 5480 section 2",
+    rule="V-55; RFC 5480 section 2", attacks="62, 65",
     effect=WEAK_KEY,
 )  # fmt: skip
 def key_of_the_instance(spki: bytes) -> Case:
@@ -183,7 +183,7 @@ def _high(r: int, s: int) -> tuple[int, int]:
     *both("s-minus-order", "has s - n, a negative number, instead of s", _form(lambda x, y: der.signature(x, y - ORDER))),
     *both("one-bit", "has one bit of s flipped", _form(lambda x, y: der.signature(x, y ^ 1))),
     expect="chain.signature",
-    rule="attacks 13, 67; RFC 5480 appendix A, FIPS 186-5 section 6.4.2",
+    rule="V-59; RFC 5480 appendix A, FIPS 186-5 section 6.4.2", attacks="13, 67",
     effect="One certificate has many forms, and lists of bytes miss all but one; or no key at all is needed to sign.",
 )  # fmt: skip
 def signature(given: tuple[str, Change]) -> Case:
@@ -193,7 +193,8 @@ def signature(given: tuple[str, Change]) -> Case:
 
 @vector(
     expect="chain.key",
-    rule="attacks 65; RFC 5480 section 2.1.1",
+    rule="V-55; RFC 5480 section 2.1.1",
+    attacks="65",
     effect=WEAK_KEY,
     refs=("CVE-2020-0601",),
 )

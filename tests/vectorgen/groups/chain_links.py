@@ -50,13 +50,23 @@ SELF_MADE_ROOT: Final = replace(ROOT, key=STRANGER, signer=STRANGER)
 SELF_MADE: Final = hierarchy(root=SELF_MADE_ROOT, regional=replace(REGIONAL, signer=STRANGER))
 
 
-@vector(expect="chain.unknown_root", rule="attacks 49; RFC 5280 section 6.1.1 (d)", effect=ANYONE)
+@vector(
+    expect="chain.unknown_root",
+    rule="V-51; RFC 5280 section 6.1.1 (d)",
+    attacks="49",
+    effect=ANYONE,
+)
 def root_of_the_same_name() -> Case:
     """The whole chain hangs under a self-signed root with the name, the serial and the key identifier of the real one."""
     return replace(enclave_case(SELF_MADE), anchor=CHAIN.anchor)
 
 
-@vector(expect="chain.unknown_root", rule="attacks 49; RFC 5280 section 6.1.1 (d)", effect=ANYONE)
+@vector(
+    expect="chain.unknown_root",
+    rule="V-51; RFC 5280 section 6.1.1 (d)",
+    attacks="49",
+    effect=ANYONE,
+)
 def nitrotpm_root_of_the_same_name() -> Case:
     """The chain of a NitroTPM document hangs under a self-signed root with the name of the real one."""
     chain = replace(SELF_MADE, certificate=TPM_CHAIN.certificate)
@@ -65,7 +75,8 @@ def nitrotpm_root_of_the_same_name() -> Case:
 
 @vector(
     expect="chain.unknown_root",
-    rule="attacks 51; AWS attestation process 3.2.3",
+    rule="V-51; AWS attestation process 3.2.3",
+    attacks="51",
     effect="Two certificates stand for one root; lists and pins by digest disagree.",
 )
 def twin_of_the_root() -> Case:
@@ -74,7 +85,10 @@ def twin_of_the_root() -> Case:
 
 
 @vector(
-    expect="chain.unknown_root", rule="attacks 50, 55; AWS attestation process 3.2.3", effect=SEARCH
+    expect="chain.unknown_root",
+    rule="V-51; AWS attestation process 3.2.3",
+    attacks="50, 55",
+    effect=SEARCH,
 )
 def without_the_root() -> Case:
     """The bundle begins with the regional certificate; the chain would end in the right root."""
@@ -82,7 +96,10 @@ def without_the_root() -> Case:
 
 
 @vector(
-    expect="chain.unknown_root", rule="attacks 50; AWS attestation process 3.2.3", effect=SEARCH
+    expect="chain.unknown_root",
+    rule="V-51; AWS attestation process 3.2.3",
+    attacks="50",
+    effect=SEARCH,
 )
 def other_root_first() -> Case:
     """The bundle begins with another root; the rest of the chain hangs under the right one."""
@@ -90,7 +107,10 @@ def other_root_first() -> Case:
 
 
 @vector(
-    expect="chain.unknown_root", rule="attacks 55; AWS attestation process 3.2.3", effect=SEARCH
+    expect="chain.unknown_root",
+    rule="V-51; AWS attestation process 3.2.3",
+    attacks="55",
+    effect=SEARCH,
 )
 def reversed_bundle() -> Case:
     """The bundle is in the order of TLS, the root last."""
@@ -124,7 +144,8 @@ def reversed_bundle() -> Case:
         (AWS_ROOT, ROOT_DER),
     ),
     expect="chain.unknown_root",
-    rule="attacks 49, 52; AWS GovCloud user guide",
+    rule="V-51; AWS GovCloud user guide",
+    attacks="49, 52",
     effect="A document of another partition, or of a test, is trusted.",
 )
 def partition(roots: tuple[bytes, bytes]) -> Case:
@@ -135,7 +156,7 @@ def partition(roots: tuple[bytes, bytes]) -> Case:
     )
 
 
-@vector(expect="chain.issuer", rule="attacks 49, 55", effect=ANYONE)
+@vector(expect="chain.issuer", rule="V-68", attacks="49, 55", effect=ANYONE)
 def aws_root_before_a_foreign_chain() -> Case:
     """AWS's root, which is trusted, is followed by a chain under another root."""
     return replace(
@@ -143,7 +164,12 @@ def aws_root_before_a_foreign_chain() -> Case:
     )
 
 
-@vector(expect="chain.signature", rule="attacks 49; RFC 5280 section 6.1.3 (a)(1)", effect=ANYONE)
+@vector(
+    expect="chain.signature",
+    rule="V-75; RFC 5280 section 6.1.3 (a)(1)",
+    attacks="49",
+    effect=ANYONE,
+)
 def forged_under_the_aws_root() -> Case:
     """The regional certificate names AWS's root, which is trusted, as its issuer; AWS has not signed it."""
     regional = issue(
@@ -173,7 +199,7 @@ EXTRA: Final = issue(
     Row("extra-between", "has a good certificate in its midst that is not part of the path", (ROOT_DER, EXTRA, *CHAIN.cabundle[1:])),
     Row("root-last-too", "begins and ends with the root", (*CHAIN.cabundle, ROOT_DER)),
     expect="chain.issuer",
-    rule="attacks 55; AWS attestation process 3.2.3",
+    rule="V-68; AWS attestation process 3.2.3", attacks="55",
     effect=SEARCH,
 )  # fmt: skip
 def bundle_that(certificates: tuple[bytes, ...]) -> Case:
@@ -183,7 +209,8 @@ def bundle_that(certificates: tuple[bytes, ...]) -> Case:
 
 @vector(
     expect="chain.issuer",
-    rule="attacks 55, 106",
+    rule="V-68",
+    attacks="55, 106",
     effect="A verifier that follows issuers runs in a circle for ever.",
 )
 def circle_of_issuers() -> Case:
@@ -192,7 +219,7 @@ def circle_of_issuers() -> Case:
     return enclave_case(hierarchy(regional=without_extensions(regional, AUTHORITY_KEY_IDENTIFIER)))
 
 
-@vector(expect="chain.issuer", rule="attacks 55; RFC 5280 section 6.1", effect=SEARCH)
+@vector(expect="chain.issuer", rule="V-70; RFC 5280 section 6.1", attacks="55", effect=SEARCH)
 def subject_twice() -> Case:
     """Zonal and instance certificate have the same subject and different keys; every signature is good."""
     instance = replace(INSTANCE, subject=ZONAL.subject)
@@ -205,7 +232,8 @@ def subject_twice() -> Case:
     Row("instance", "instance's", "instance"),
     Row("leaf", "leaf's", "leaf"),
     expect="chain.signature",
-    rule="attacks 19; RFC 5280 section 6.1.3 (a)(1)",
+    rule="V-75; RFC 5280 section 6.1.3 (a)(1)",
+    attacks="19",
     effect=ANYONE,
 )
 def signed_by_a_stranger(place: str) -> Case:
@@ -213,19 +241,34 @@ def signed_by_a_stranger(place: str) -> Case:
     return enclave_case(at(place, lambda recipe: replace(recipe, signer=STRANGER)))
 
 
-@vector(expect="chain.signature", rule="attacks 19; RFC 5280 section 6.1.3 (a)(1)", effect=ANYONE)
+@vector(
+    expect="chain.signature",
+    rule="V-75; RFC 5280 section 6.1.3 (a)(1)",
+    attacks="19",
+    effect=ANYONE,
+)
 def signed_by_itself() -> Case:
     """The leaf names the instance as its issuer, and is signed by its own key."""
     return enclave_case(at("leaf", lambda recipe: replace(recipe, signer=recipe.key)))
 
 
-@vector(expect="chain.signature", rule="attacks 55; RFC 5280 section 6.1.3 (a)(1)", effect=SEARCH)
+@vector(
+    expect="chain.signature",
+    rule="V-75; RFC 5280 section 6.1.3 (a)(1)",
+    attacks="55",
+    effect=SEARCH,
+)
 def signed_by_the_issuers_issuer() -> Case:
     """The leaf names the instance as its issuer, and is signed by the zonal key."""
     return enclave_case(at("leaf", lambda recipe: replace(recipe, signer=ZONAL.key)))
 
 
-@vector(expect="chain.signature", rule="attacks 19; RFC 5280 section 6.1.3 (a)(1)", effect=ANYONE)
+@vector(
+    expect="chain.signature",
+    rule="V-75; RFC 5280 section 6.1.3 (a)(1)",
+    attacks="19",
+    effect=ANYONE,
+)
 def changed_after_signing() -> Case:
     """The leaf's public key has been exchanged for a stranger's, who signs the document; the certificate's signature is the old one."""
     forged = replace(LEAF, key=STRANGER)
@@ -233,7 +276,12 @@ def changed_after_signing() -> Case:
     return enclave_case(replace(CHAIN, certificate=certificate(forged, signature), key=STRANGER))
 
 
-@vector(expect="chain.issuer", rule="attacks 49, 55; RFC 5280 section 6.1.3 (a)(4)", effect=ANYONE)
+@vector(
+    expect="chain.issuer",
+    rule="V-68; RFC 5280 section 6.1.3 (a)(4)",
+    attacks="49, 55",
+    effect=ANYONE,
+)
 def leaf_self_issued() -> Case:
     """The leaf is self-signed under its own name."""
     return enclave_case(

@@ -46,7 +46,7 @@ INSTANCE_NAME: Final = f"i-0fa4e0fa4e0fa4e0f.{DOMAIN}"
     Row("shorter", "without the organisation", _respelled(US, ("2.5.4.3", der.utf8(INSTANCE_NAME)))),
     Row("common-name-alone", "by its common name alone", _respelled(("2.5.4.3", der.utf8(INSTANCE_NAME)))),
     expect="chain.issuer",
-    rule="attacks 66; RFC 5280 section 7.1",
+    rule="V-68; RFC 5280 section 7.1", attacks="66",
     effect="Rules that make names equal differ between programs, and so do the paths they find.",
 )  # fmt: skip
 def issuer_name(name: bytes) -> Case:
@@ -56,7 +56,8 @@ def issuer_name(name: bytes) -> Case:
 
 @vector(
     expect="chain.issuer",
-    rule="attacks 66; RFC 5280 section 7.1",
+    rule="V-68; RFC 5280 section 7.1",
+    attacks="66",
     effect="Rules that make names equal differ between programs.",
 )
 def issuer_name_printable_string() -> Case:
@@ -69,7 +70,8 @@ def issuer_name_printable_string() -> Case:
 
 @vector(
     expect="chain.subject",
-    rule="attacks 66; RFC 5280 section 4.1.2.4",
+    rule="V-56; RFC 5280 section 4.1.2.4",
+    attacks="66",
     effect="Two certificates without a name are issuers of each other.",
 )
 def authority_without_a_name() -> Case:
@@ -102,7 +104,7 @@ COMMON_NAME: Final = "2.5.4.3"
     Row("common-name-not-utf8", "has a common name that is not UTF-8", _respelled(US, (COMMON_NAME, der.element(0x0C, ENCLAVE_ID.encode() + b".\xff")))),
     Row("common-name-as-integer", "has an integer as common name", _respelled(US, (COMMON_NAME, der.integer(1)))),
     expect="chain.subject",
-    rule="attacks 47b, 66; AWS attestation process 3.2.3",
+    rule="V-56, V-72; AWS attestation process 3.2.3", attacks="47b, 66",
     effect=OTHER_MODULE,
 )  # fmt: skip
 def leaf_subject(name: bytes) -> Case:
@@ -110,7 +112,12 @@ def leaf_subject(name: bytes) -> Case:
     return enclave_case(at("leaf", lambda recipe: replace(recipe, subject=name)))
 
 
-@vector(expect="chain.subject", rule="attacks 47b; EC2 user guide, NitroTPM", effect=OTHER_MODULE)
+@vector(
+    expect="chain.subject",
+    rule="V-72; EC2 user guide, NitroTPM",
+    attacks="47b",
+    effect=OTHER_MODULE,
+)
 def nitrotpm_leaf_of_an_enclave() -> Case:
     """A NitroTPM document with the leaf of an enclave on the same instance."""
     return tpm_case(CHAIN)
@@ -122,7 +129,7 @@ def nitrotpm_leaf_of_an_enclave() -> Case:
     Row("printable-string", "has its common name as PrintableString", _respelled(US, (COMMON_NAME, der.printable(f"{ENCLAVE_ID}.us-east-1.aws")))),
     Row("65-characters", "has a common name of more than the 64 characters of X.520", der.name(f"{ENCLAVE_ID}.an-exceptionally-long-region-1.aws")),
     expect=ACCEPT,
-    rule="attacks 47b; AWS attestation process 3.2.3",
+    rule="V-72; AWS attestation process 3.2.3", attacks="47b",
     effect=LOST,
 )  # fmt: skip
 def good_leaf_subject(name: bytes) -> Case:
@@ -138,7 +145,7 @@ def good_leaf_subject(name: bytes) -> Case:
     Row("other-partition", "ends as that of another partition would", "i-0fa4e0fa4e0fa4e0f.cn-north-1.aws.cn", ACCEPT),
     Row("no-instance", "names no instance at all", f"host-7.{DOMAIN}", ACCEPT),
     expect="chain.subject",
-    rule="attacks 47b; 161 of 161 captured documents",
+    rule="V-95; 161 of 161 captured documents", attacks="47b",
     effect="Whoever has stolen the key of one instance speaks for every other.",
 )  # fmt: skip
 def instance_subject(common_name: str) -> Case:
@@ -147,7 +154,7 @@ def instance_subject(common_name: str) -> Case:
     return enclave_case(hierarchy(instance=instance, leaf=under(instance, LEAF)))
 
 
-@vector(expect="chain.issuer", rule="attacks 55; RFC 5280 section 4.2.1.1", effect=SEARCH)
+@vector(expect="chain.issuer", rule="V-69; RFC 5280 section 4.2.1.1", attacks="55", effect=SEARCH)
 def other_authority_key_identifier() -> Case:
     """The zonal certificate names another key identifier than its issuer has; its signature is the issuer's."""
     return enclave_case(

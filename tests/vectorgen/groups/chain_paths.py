@@ -50,7 +50,8 @@ def _long_chain(length: int, first_signer: Key = ROOT.key) -> Chain:
 
 @vector(
     expect="chain.signature",
-    rule="attacks 121; RFC 5280 section 6.1.3 (a)(1)",
+    rule="V-75; RFC 5280 section 6.1.3 (a)(1)",
+    attacks="121",
     effect="Every signature is checked though the first is bad: a stranger's documents cost the most.",
 )
 def seven_certificates_of_a_stranger() -> Case:
@@ -61,7 +62,8 @@ def seven_certificates_of_a_stranger() -> Case:
 @family(
     *(Row(str(length), f"{length}", length) for length in (2, 3, 5, 8)),
     expect=ACCEPT,
-    rule="attacks 44, 57; AWS attestation process 3.1",
+    rule="V-44, V-71; AWS attestation process 3.1",
+    attacks="44, 57",
     effect="If it is rejected, documents are lost on the day AWS adds or drops a level.",
 )
 def bundle_of(length: int) -> Case:
@@ -71,7 +73,8 @@ def bundle_of(length: int) -> Case:
 
 @vector(
     expect="document.cabundle",
-    rule="attacks 44; AWS attestation process 3.1",
+    rule="V-44; AWS attestation process 3.1",
+    attacks="44",
     effect="Work grows with what a stranger sends.",
 )
 def bundle_of_9() -> Case:
@@ -94,7 +97,8 @@ def _with_path_length(place: str, *path_length: bytes) -> Chain:
     ),
     Row("zonal", "zonal certificate allows no CA certificate under it, and has one", ("zonal", 0)),
     expect="chain.path_length",
-    rule="attacks 56, 57; RFC 5280 section 4.2.1.9",
+    rule="V-71; RFC 5280 section 4.2.1.9",
+    attacks="56, 57",
     effect=CA_FOR_ALL,
 )
 def path_length(given: tuple[str, int]) -> Case:
@@ -103,7 +107,12 @@ def path_length(given: tuple[str, int]) -> Case:
     return enclave_case(_with_path_length(place, der.integer(value)))
 
 
-@vector(expect="chain.path_length", rule="attacks 56; RFC 5280 section 4.2.1.9", effect=CA_FOR_ALL)
+@vector(
+    expect="chain.path_length",
+    rule="V-71; RFC 5280 section 4.2.1.9",
+    attacks="56",
+    effect=CA_FOR_ALL,
+)
 def authority_under_the_instance() -> Case:
     """The instance, whose path length is 0, has issued a CA certificate of its own, which has issued the leaf."""
     own = replace(INSTANCE, key=STRANGER, subject=der.name(f"own.{DOMAIN}"))
@@ -111,7 +120,12 @@ def authority_under_the_instance() -> Case:
     return enclave_case(chain_of(ROOT, REGIONAL, ZONAL, INSTANCE, own, leaf=under(own, LEAF)))
 
 
-@vector(expect="chain.not_a_ca", rule="attacks 56; RFC 5280 section 6.1.4 (k)", effect=CA_FOR_ALL)
+@vector(
+    expect="chain.not_a_ca",
+    rule="V-63; RFC 5280 section 6.1.4 (k)",
+    attacks="56",
+    effect=CA_FOR_ALL,
+)
 def authority_under_the_leaf() -> Case:
     """The bundle has the leaf of another module instead of the instance, and that leaf has issued the leaf."""
     issuer = replace(
@@ -137,7 +151,8 @@ def authority_under_the_leaf() -> Case:
     Row("regional-none", "regional certificate has no path length", ("regional", ())),
     Row("instance-none", "instance's certificate has no path length", ("instance", ())),
     expect=ACCEPT,
-    rule="attacks 57, 59; RFC 5280 section 4.2.1.9",
+    rule="V-71; RFC 5280 section 4.2.1.9",
+    attacks="57, 59",
     effect=LOST,
 )
 def good_path_length(given: tuple[str, tuple[bytes, ...]]) -> Case:
@@ -151,7 +166,8 @@ def good_path_length(given: tuple[str, tuple[bytes, ...]]) -> Case:
     Row("zonal", "zonal", 2),
     Row("instance", "instance's", 3),
     expect=ACCEPT,
-    rule="attacks 67; RFC 5480 appendix A",
+    rule="V-59, V-75; RFC 5480 appendix A",
+    attacks="67",
     effect="It is as good as the first one; whoever remembers certificates by their bytes takes it for a new one.",
 )
 def twin_of_an_authority(index: int) -> Case:
@@ -163,7 +179,10 @@ def twin_of_an_authority(index: int) -> Case:
 
 
 @vector(
-    expect=ACCEPT, rule="attacks 67; RFC 5480 appendix A", effect="It is as good as the first one."
+    expect=ACCEPT,
+    rule="V-59, V-75; RFC 5480 appendix A",
+    attacks="67",
+    effect="It is as good as the first one.",
 )
 def twin_of_the_leaf() -> Case:
     """The leaf's certificate has the twin (r, n - s) of its signature."""
@@ -184,7 +203,8 @@ def _tuned(s: int) -> tuple[Chain, int]:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 67; FIPS 186-5 section 6.4.2",
+    rule="V-59; FIPS 186-5 section 6.4.2",
+    attacks="67",
     effect="If it is rejected, one of the values a signature can have is excluded.",
 )
 def leaf_signature_with_s_of_one() -> Case:
@@ -195,7 +215,8 @@ def leaf_signature_with_s_of_one() -> Case:
 
 @vector(
     expect="chain.signature",
-    rule="attacks 13, 67; FIPS 186-5 section 6.4.2 step 1",
+    rule="V-59; FIPS 186-5 section 6.4.2 step 1",
+    attacks="13, 67",
     effect="Each signature has further forms; comparing by bytes misses them.",
 )
 def leaf_signature_with_s_plus_order() -> Case:
@@ -208,7 +229,8 @@ def leaf_signature_with_s_plus_order() -> Case:
     Row("lifetime-of-3-hours", "lives for 10,800 seconds, as in 2021", timedelta(seconds=10_800)),
     Row("lifetime-of-a-day", "lives for a day", timedelta(days=1)),
     expect=ACCEPT,
-    rule="attacks 72",
+    rule="V-74",
+    attacks="72",
     effect="If it is rejected, documents are lost on the day AWS changes lifetimes.",
 )
 def leaf_with(lifetime: timedelta) -> Case:
@@ -220,7 +242,8 @@ def leaf_with(lifetime: timedelta) -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 72",
+    rule="V-74",
+    attacks="72",
     effect="AWS reuses a leaf for its three hours; if it is rejected, most documents are lost.",
 )
 def leaf_reused_late() -> Case:
@@ -229,7 +252,7 @@ def leaf_reused_late() -> Case:
     return enclave_case(now=made + timedelta(seconds=1), timestamp=milliseconds(made))
 
 
-@vector(expect=ACCEPT, rule="attacks 47b", effect=LOST)
+@vector(expect=ACCEPT, rule="V-72", attacks="47b", effect=LOST)
 def nitrotpm_leaf_of_another_region() -> Case:
     """The leaf of a NitroTPM document names another region than the CA certificates do."""
     leaf = replace(leaf_of(NITRO_TPM_ID), subject=der.name(f"{NITRO_TPM_ID}.eu-central-1.aws"))

@@ -63,7 +63,8 @@ def _ends(not_after: bytes) -> Change:
     *both("absent", "missing", _ends(b"")),
     *both("twice", "there twice", lambda r: replace(r, not_after=r.not_after * 2)),
     expect="chain.certificate",
-    rule="attacks 70; RFC 5280 section 4.1.2.5",
+    rule="V-58; RFC 5280 section 4.1.2.5",
+    attacks="70",
     effect=TIMES,
 )
 def not_after(given: tuple[str, Change]) -> Case:
@@ -75,7 +76,8 @@ def not_after(given: tuple[str, Change]) -> Case:
     *both("utc-year-50", "in the year 50 of UTCTime, which is 1950", _ends(_time("500104210000Z"))),
     *both("utc-year-99", "in the year 99 of UTCTime, which is 1999", _ends(_time("990104210000Z"))),
     expect="chain.expired",
-    rule="attacks 70; RFC 5280 section 4.1.2.5.1",
+    rule="V-58, V-74; RFC 5280 section 4.1.2.5.1",
+    attacks="70",
     effect=TIMES,
 )
 def ended(given: tuple[str, Change]) -> Case:
@@ -94,7 +96,8 @@ def ended(given: tuple[str, Change]) -> Case:
         "never", "the one that means never", _ends(_time("99991231235959Z", der.GENERALIZED_TIME))
     ),
     expect=ACCEPT,
-    rule="attacks 70; RFC 5280 section 4.1.2.5",
+    rule="V-58; RFC 5280 section 4.1.2.5",
+    attacks="70",
     effect="If it is rejected, the chain of a partition whose root ends after 2049 is lost.",
 )
 def good_not_after(given: tuple[str, Change]) -> Case:
@@ -120,7 +123,8 @@ def good_not_after(given: tuple[str, Change]) -> Case:
         lambda r: replace(r, not_before=_time("19490101000000Z", der.GENERALIZED_TIME)),
     ),
     expect="chain.certificate",
-    rule="attacks 70; RFC 5280 section 4.1.2.5",
+    rule="V-58; RFC 5280 section 4.1.2.5",
+    attacks="70",
     effect=TIMES,
 )
 def not_before(given: tuple[str, Change]) -> Case:
@@ -156,7 +160,8 @@ UNIQUE: Final = bytes.fromhex("00aa")
         lambda r: replace(r, after_key=der.element(0x82, UNIQUE)),
     ),
     expect="chain.certificate",
-    rule="attacks 62; RFC 5280 sections 4.1 and 4.1.2.8",
+    rule="V-52; RFC 5280 sections 4.1 and 4.1.2.8",
+    attacks="62",
     effect=TWO_READINGS,
 )
 def part(given: tuple[str, Change]) -> Case:
@@ -186,7 +191,8 @@ def part(given: tuple[str, Change]) -> Case:
     Row("set", "the leaf as a SET", b"\x31" + CHAIN.certificate[1:]),
     Row("two-in-one", "a SEQUENCE of two leaves", der.sequence(CHAIN.certificate, der.sequence())),
     expect="chain.certificate",
-    rule="attacks 45, 62; RFC 5280 section 4.1",
+    rule="V-52; RFC 5280 section 4.1",
+    attacks="45, 62",
     effect="An error nobody handles takes the service down.",
 )
 def not_a_certificate(value: bytes) -> Case:
@@ -198,7 +204,8 @@ def not_a_certificate(value: bytes) -> Case:
     Row("zonal", "zonal certificate", "zonal"),
     Row("leaf", "leaf", "leaf"),
     expect=ACCEPT,
-    rule="attacks 44, 45; AWS attestation process 3.1",
+    rule="V-43, V-45; AWS attestation process 3.1",
+    attacks="44, 45",
     effect=LOST,
 )
 def of_1024_bytes(place: str) -> Case:
@@ -210,7 +217,8 @@ def of_1024_bytes(place: str) -> Case:
     Row("zonal", "zonal certificate", "zonal", "document.cabundle"),
     Row("leaf", "leaf", "leaf", "document.certificate"),
     expect="document.certificate",
-    rule="attacks 44, 45; AWS attestation process 3.1",
+    rule="V-43, V-45; AWS attestation process 3.1",
+    attacks="44, 45",
     effect="Work grows with what a stranger sends.",
 )
 def of_1025_bytes(place: str) -> Case:
@@ -219,7 +227,10 @@ def of_1025_bytes(place: str) -> Case:
 
 
 @vector(
-    expect="chain.certificate", rule="attacks 62; ITU-T X.690 section 10.1", effect=TWO_READINGS
+    expect="chain.certificate",
+    rule="V-52; ITU-T X.690 section 10.1",
+    attacks="62",
+    effect=TWO_READINGS,
 )
 def instance_with_a_long_length() -> Case:
     """The instance's certificate is the good one, its outer length written in one octet more than needed."""

@@ -53,7 +53,8 @@ def _until(end: datetime) -> Callable[[Recipe], Recipe]:
 @family(
     *_rows(),
     expect="chain.expired",
-    rule="attacks 68, 69; RFC 5280 section 6.1.3 (a)(2)",
+    rule="V-74; RFC 5280 section 6.1.3 (a)(2)",
+    attacks="68, 69",
     effect=OUTSIDE,
 )
 def ended_a_second_ago(place: str) -> Case:
@@ -64,7 +65,8 @@ def ended_a_second_ago(place: str) -> Case:
 @family(
     *_rows(),
     expect="chain.expired",
-    rule="attacks 68; RFC 5280 section 6.1.3 (a)(2)",
+    rule="V-74; RFC 5280 section 6.1.3 (a)(2)",
+    attacks="68",
     effect=OUTSIDE,
 )
 def ended_before_the_document(place: str) -> Case:
@@ -75,7 +77,8 @@ def ended_before_the_document(place: str) -> Case:
 @family(
     *_rows(),
     expect="chain.not_yet_valid",
-    rule="attacks 68, 69; RFC 5280 section 6.1.3 (a)(2)",
+    rule="V-73; RFC 5280 section 6.1.3 (a)(2)",
+    attacks="68, 69",
     effect=OUTSIDE,
 )
 def begins_in_a_second(place: str) -> Case:
@@ -86,7 +89,8 @@ def begins_in_a_second(place: str) -> Case:
 @family(
     *_rows(),
     expect=ACCEPT,
-    rule="attacks 115; AWS mints a leaf up to 4.4 s before its first document",
+    rule="V-73; AWS mints a leaf up to 4.4 s before its first document",
+    attacks="115",
     effect="If it is rejected, every document of a new enclave is lost while the verifier's clock is slow.",
 )
 def begins_within_the_skew(place: str) -> Case:
@@ -97,7 +101,8 @@ def begins_within_the_skew(place: str) -> Case:
 @family(
     *_rows(),
     expect="chain.not_yet_valid",
-    rule="attacks 115; RFC 5280 section 6.1.3 (a)(2)",
+    rule="V-73; RFC 5280 section 6.1.3 (a)(2)",
+    attacks="115",
     effect=OUTSIDE,
 )
 def begins_beyond_the_skew(place: str) -> Case:
@@ -108,7 +113,8 @@ def begins_beyond_the_skew(place: str) -> Case:
 @family(
     *_rows(),
     expect="chain.expired",
-    rule="attacks 69, 115; RFC 5280 section 6.1.3 (a)(2)",
+    rule="V-74; RFC 5280 section 6.1.3 (a)(2)",
+    attacks="69, 115",
     effect=OUTSIDE,
 )
 def ended_within_the_skew(place: str) -> Case:
@@ -116,13 +122,13 @@ def ended_within_the_skew(place: str) -> Case:
     return enclave_case(at(place, _until(THIS_SECOND - SECOND)), policy=FIVE_MINUTES)
 
 
-@family(*_rows(), expect=ACCEPT, rule="attacks 69; RFC 5280 section 4.1.2.5", effect=INSIDE)
+@family(*_rows(), expect=ACCEPT, rule="V-74; RFC 5280 section 4.1.2.5", attacks="69", effect=INSIDE)
 def ends_in_this_second(place: str) -> Case:
     """The {} ends in the second of `now`, which has 789 milliseconds more."""
     return enclave_case(at(place, _until(THIS_SECOND)))
 
 
-@family(*_rows(), expect=ACCEPT, rule="attacks 69; RFC 5280 section 4.1.2.5", effect=INSIDE)
+@family(*_rows(), expect=ACCEPT, rule="V-73; RFC 5280 section 4.1.2.5", attacks="69", effect=INSIDE)
 def begins_in_this_second(place: str) -> Case:
     """The {} begins in the second of `now`."""
     return enclave_case(at(place, _from(THIS_SECOND)))
@@ -155,7 +161,8 @@ def _made_at(now: datetime) -> Case:
         "chain.expired",
     ),
     expect=ACCEPT,
-    rule="attacks 69; RFC 5280 section 4.1.2.5",
+    rule="V-73, V-74; RFC 5280 section 4.1.2.5",
+    attacks="69",
     effect=INSIDE,
 )
 def at_now(now: datetime) -> Case:
@@ -168,7 +175,7 @@ def at_now(now: datetime) -> Case:
     Row("the-year-9999", "the last microsecond of the year 9999", datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC), "chain.expired"),
     Row("the-epoch", "the first second of 1970", datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC), "chain.not_yet_valid"),
     expect=ACCEPT,
-    rule="attacks 68, 73; RFC 5280 section 6.1.3 (a)(2)",
+    rule="V-73, V-74; RFC 5280 section 6.1.3 (a)(2)", attacks="68, 73",
     effect=OUTSIDE,
 )  # fmt: skip
 def far_away(now: datetime) -> Case:
@@ -181,7 +188,8 @@ def far_away(now: datetime) -> Case:
     Row("begins", "begins in a second", _from(THIS_SECOND + SECOND), "chain.not_yet_valid"),
     Row("ends-now", "ends in this second", _until(THIS_SECOND), ACCEPT),
     expect=ACCEPT,
-    rule="attacks 68, 69; RFC 5280 section 6.1.3 (a)(2)",
+    rule="V-73, V-74; RFC 5280 section 6.1.3 (a)(2)",
+    attacks="68, 69",
     effect=OUTSIDE,
 )
 def nitrotpm_leaf(change: Callable[[Recipe], Recipe]) -> Case:
@@ -191,7 +199,10 @@ def nitrotpm_leaf(change: Callable[[Recipe], Recipe]) -> Case:
 
 
 @vector(
-    expect="chain.expired", rule="attacks 68, 73; RFC 5280 section 6.1.3 (a)(2)", effect=OUTSIDE
+    expect="chain.expired",
+    rule="V-74; RFC 5280 section 6.1.3 (a)(2)",
+    attacks="68, 73",
+    effect=OUTSIDE,
 )
 def leaf_ended_policy_patient() -> Case:
     """The leaf ended a day ago; the policy would believe documents that are two days old."""

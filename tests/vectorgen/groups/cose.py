@@ -50,7 +50,8 @@ def _padded(length: int) -> bytes:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 4, 41; AWS attestation process 3.1",
+    rule="V-20; AWS attestation process 3.1",
+    attacks="4, 41",
     effect="If it is rejected, no enclave can be used.",
 )
 def untagged() -> Case:
@@ -60,7 +61,8 @@ def untagged() -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 4; AWS attestation process 3.1",
+    rule="V-20; AWS attestation process 3.1",
+    attacks="4",
     effect="If it is rejected, no instance can be used.",
 )
 def untagged_nitrotpm() -> Case:
@@ -70,7 +72,8 @@ def untagged_nitrotpm() -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 4; RFC 9052 section 4.2",
+    rule="V-20; RFC 9052 section 4.2",
+    attacks="4",
     effect="AWS's text allows the tag; if it is rejected, such a document is lost.",
 )
 def tag_18() -> Case:
@@ -80,7 +83,8 @@ def tag_18() -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 4; RFC 9052 section 4.2",
+    rule="V-20; RFC 9052 section 4.2",
+    attacks="4",
     effect="AWS's text allows the tag; if it is rejected, such a document is lost.",
 )
 def tag_18_nitrotpm() -> Case:
@@ -90,7 +94,8 @@ def tag_18_nitrotpm() -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 1; AWS attestation process 3.1",
+    rule="V-27; AWS attestation process 3.1",
+    attacks="1",
     effect="If it is rejected, documents with full fields are lost.",
 )
 def payload_of_16384_bytes() -> Case:
@@ -100,7 +105,8 @@ def payload_of_16384_bytes() -> Case:
 
 @vector(
     expect="cose.payload",
-    rule="attacks 1; AWS attestation process 3.1",
+    rule="V-27; AWS attestation process 3.1",
+    attacks="1",
     effect="Work grows with what a stranger sends.",
 )
 def payload_of_16385_bytes() -> Case:
@@ -110,7 +116,8 @@ def payload_of_16385_bytes() -> Case:
 
 @vector(
     expect="cose.too_large",
-    rule="attacks 1",
+    rule="V-19",
+    attacks="1",
     effect="Memory and time are spent on anything that a stranger sends.",
 )
 def document_over_the_cap() -> Case:
@@ -120,7 +127,8 @@ def document_over_the_cap() -> Case:
 
 @vector(
     expect="cbor.malformed",
-    rule="attacks 2",
+    rule="V-21",
+    attacks="2",
     effect="An index error instead of a rejection takes the service down.",
 )
 def empty_input() -> Case:
@@ -138,7 +146,8 @@ def empty_input() -> Case:
     Row("in-the-signature", "half of the signature", len(DOC) - 48),
     Row("before-the-last-byte", "its last byte but one", len(DOC) - 1),
     expect="cbor.malformed",
-    rule="attacks 2, 118; RFC 8949 section 5.3.1",
+    rule="V-21; RFC 8949 section 5.3.1",
+    attacks="2, 118",
     effect="A reader that goes on past the end reads foreign memory, or fails with an error nobody handles.",
 )
 def truncated(length: int) -> Case:
@@ -151,7 +160,8 @@ def truncated(length: int) -> Case:
     Row("break", "a break", cbor.BREAK),
     Row("second-document", "a second document", DOC),
     expect="cbor.malformed",
-    rule="attacks 3; RFC 8949 section 5.3.1",
+    rule="V-21; RFC 8949 section 5.3.1",
+    attacks="3",
     effect=TWO_READINGS,
 )
 def trailing(tail: bytes) -> Case:
@@ -164,7 +174,8 @@ def trailing(tail: bytes) -> Case:
     Row("hex", "hex digits", DOC.hex().encode()),
     Row("json", "JSON around base64", b'{"document": "' + b64encode(DOC) + b'"}'),
     expect="cose.structure",
-    rule="attacks 103",
+    rule="V-24",
+    attacks="103",
     effect="A verifier that guesses how its input is written takes one document in several forms.",
 )
 def as_text(doc: bytes) -> Case:
@@ -184,7 +195,8 @@ def as_text(doc: bytes) -> Case:
     Row("18-in-two-bytes", "tag 18 written in two bytes", b"\xd8\x12"),
     Row("18-in-three-bytes", "tag 18 written in three bytes", b"\xd9\x00\x12"),
     expect="cbor.tag",
-    rule="attacks 5, 20; RFC 9052 section 2",
+    rule="V-20; RFC 9052 section 2",
+    attacks="5, 20",
     effect=OTHER_MESSAGE,
 )
 def tag(prefix: bytes) -> Case:
@@ -207,7 +219,7 @@ def tag(prefix: bytes) -> Case:
     Row("null", "null", b"\xf6"),
     Row("payload-alone", "the payload without an envelope", PAYLOAD),
     expect="cose.structure",
-    rule="attacks 6; RFC 9052 section 4.2",
+    rule="V-24; RFC 9052 section 4.2", attacks="6",
     effect=TWO_READINGS,
 )  # fmt: skip
 def not_four_items(doc: bytes) -> Case:
@@ -245,7 +257,8 @@ def not_four_items(doc: bytes) -> Case:
     Row("indefinite-map", "a map of indefinite length", bytes.fromhex("bf013822ff")),
     Row("array", "an array of label and algorithm", bytes.fromhex("82013822")),
     expect="cose.protected_header",
-    rule="attacks 7; RFC 9052 section 3, AWS attestation process 3.1",
+    rule="V-25; RFC 9052 section 3, AWS attestation process 3.1",
+    attacks="7",
     effect="The document chooses how it is checked.",
     refs=("https://www.rfc-editor.org/rfc/rfc9053.html#section-2.1",),
 )
@@ -266,7 +279,8 @@ def protected_header(content: bytes) -> Case:
     Row("wide-length", "a byte string whose length takes two bytes", cbor.wide(ES384, 1).data),
     Row("chunked", "a byte string of indefinite length", cbor.chunked(ES384, 2).data),
     expect="cose.structure",
-    rule="attacks 7, 22, 26; RFC 9052 section 3",
+    rule="V-25, V-30; RFC 9052 section 3",
+    attacks="7, 22, 26",
     effect=TWO_READINGS,
 )
 def protected_as(item: bytes) -> Case:
@@ -274,7 +288,9 @@ def protected_as(item: bytes) -> Case:
     return Case(doc=b"\x84" + item + DOC[6:])
 
 
-@vector(expect="cose.protected_header", rule="attacks 8; RFC 9052 section 3", effect=NOT_SIGNED)
+@vector(
+    expect="cose.protected_header", rule="V-25; RFC 9052 section 3", attacks="8", effect=NOT_SIGNED
+)
 def algorithm_unprotected_only() -> Case:
     """The algorithm is in the unprotected header and the protected one is empty."""
     good = envelope(PAYLOAD, protected=b"")
@@ -295,7 +311,8 @@ def algorithm_unprotected_only() -> Case:
     Row("array", "an empty array", b"\x80"),
     Row("byte-string", "an empty map in a byte string", b"\x41\xa0"),
     expect="cose.unprotected_header",
-    rule="attacks 9, 10; AWS attestation process 3.1",
+    rule="V-26; AWS attestation process 3.1",
+    attacks="9, 10",
     effect=NOT_SIGNED,
 )
 def unprotected_header(item: bytes) -> Case:
@@ -305,7 +322,8 @@ def unprotected_header(item: bytes) -> Case:
 
 @vector(
     expect="cose.unprotected_header",
-    rule="attacks 9; RFC 9052 section 1.4",
+    rule="V-26; RFC 9052 section 1.4",
+    attacks="9",
     effect="An unhashable key raises an error nobody handles.",
 )
 def unprotected_header_map_as_label() -> Case:

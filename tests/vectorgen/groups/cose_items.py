@@ -35,7 +35,8 @@ TWO_READINGS = (
         "cose.structure",
     ),
     expect="cose.payload",
-    rule="attacks 11, 22, 26; RFC 9052 section 4.2",
+    rule="V-20, V-27, V-30; RFC 9052 section 4.2",
+    attacks="11, 22, 26",
     effect=TWO_READINGS,
 )
 def payload(item: bytes) -> Case:
@@ -62,7 +63,8 @@ SIGNATURE: Final = raw(*CHAIN.key.sign(sig_structure(PAYLOAD)))
     Row("192", "is there twice", SIGNATURE * 2),
     Row("der", "is written in DER", der.signature(*CHAIN.key.sign(sig_structure(PAYLOAD)))),
     expect="cose.signature_length",
-    rule="attacks 12; RFC 9053 section 2.1",
+    rule="V-29; RFC 9053 section 2.1",
+    attacks="12",
     effect="A signature cut in halves without a look at its length can be changed and still be good.",
 )
 def signature(content: bytes) -> Case:
@@ -84,7 +86,8 @@ def signature(content: bytes) -> Case:
     ),
     Row("chunked", "a byte string of indefinite length", cbor.chunked(SIGNATURE, 48).data),
     expect="cose.structure",
-    rule="attacks 20, 22, 26; RFC 9052 section 4.2",
+    rule="V-28, V-30; RFC 9052 section 4.2",
+    attacks="20, 22, 26",
     effect=TWO_READINGS,
 )
 def signature_as(item: bytes) -> Case:
@@ -94,7 +97,8 @@ def signature_as(item: bytes) -> Case:
 
 @vector(
     expect="cose.signature_length",
-    rule="attacks 20; RFC 9052 section 6.2",
+    rule="V-29; RFC 9052 section 6.2",
+    attacks="20",
     effect="Whoever has the public key makes a good MAC with it.",
 )
 def mac0_untagged() -> Case:
@@ -108,7 +112,7 @@ def mac0_untagged() -> Case:
     )
 
 
-@vector(expect="cbor.tag", rule="attacks 20; RFC 9052 section 4.1", effect=OTHER_MESSAGE)
+@vector(expect="cbor.tag", rule="V-20; RFC 9052 section 4.1", attacks="20", effect=OTHER_MESSAGE)
 def cose_sign() -> Case:
     """A whole COSE_Sign with one good signature by the leaf."""
     message = cbor.encode(["Signature", b"", ES384, b"", PAYLOAD])

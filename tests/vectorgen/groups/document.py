@@ -46,7 +46,8 @@ LOGS = "Control characters reach logs and terminals; comparisons see another tex
 @family(
     *(Row(name.replace("_", "-"), name, name) for name in MANDATORY),
     expect="document.field_missing",
-    rule="attacks 33; AWS attestation process 3.1",
+    rule="V-33, V-35; AWS attestation process 3.1",
+    attacks="33",
     effect=GUESS,
 )
 def without(name: str) -> Case:
@@ -57,7 +58,8 @@ def without(name: str) -> Case:
 @family(
     *(Row(name.replace("_", "-"), name, name) for name in MANDATORY),
     expect="document.field_missing",
-    rule="attacks 34; AWS attestation process 3.1",
+    rule="V-33, V-35; AWS attestation process 3.1",
+    attacks="34",
     effect=GUESS,
 )
 def null(name: str) -> Case:
@@ -65,14 +67,22 @@ def null(name: str) -> Case:
     return enclave_case(fields={name: None})
 
 
-@vector(expect="document.field_missing", rule="attacks 33; EC2 user guide, NitroTPM", effect=GUESS)
+@vector(
+    expect="document.field_missing",
+    rule="V-35; EC2 user guide, NitroTPM",
+    attacks="33",
+    effect=GUESS,
+)
 def without_nitrotpm_pcrs() -> Case:
     """A NitroTPM document without its PCRs."""
     return tpm_case(pcrs=DROP)
 
 
 @vector(
-    expect="document.field_missing", rule="attacks 33; AWS attestation process 3.1", effect=GUESS
+    expect="document.field_missing",
+    rule="V-33; AWS attestation process 3.1",
+    attacks="33",
+    effect=GUESS,
 )
 def empty_map() -> Case:
     """The payload is an empty map."""
@@ -155,7 +165,8 @@ def empty_map() -> Case:
     Row("nonce-empty-array", "nonce is an empty array", {"nonce": []}),
     Row("nonce-empty-text", "nonce is an empty text", {"nonce": ""}),
     expect="document.field_type",
-    rule="attacks 27, 36, 42; AWS attestation process 3.1",
+    rule="V-23, V-36, V-38, V-39, V-41, V-42, V-43, V-44, V-46, V-47, V-48; AWS attestation process 3.1",
+    attacks="27, 36, 42",
     effect=CRASH,
 )
 def type_where(changes: dict[str, object]) -> Case:
@@ -175,7 +186,7 @@ def type_where(changes: dict[str, object]) -> Case:
     Row("null-key", "a map with null as name of a further field", Open((*enclave().items(), (None, 1)))),
     Row("true-key", "a map with true as name of a further field", Open((*enclave().items(), (True, 1)))),
     expect="document.field_type",
-    rule="attacks 29; AWS attestation process 3.1",
+    rule="V-32; AWS attestation process 3.1", attacks="29",
     effect=CRASH,
 )  # fmt: skip
 def payload_is(payload: object) -> Case:
@@ -216,7 +227,8 @@ def payload_is(payload: object) -> Case:
     ),
     Row("suffix-alone", "the suffix without an instance", SUFFIX),
     expect="document.module_id",
-    rule="attacks 31, 38, 105; AWS attestation process 3.1",
+    rule="V-39; AWS attestation process 3.1",
+    attacks="31, 38, 105",
     effect=LOGS,
 )
 def module_id(value: str) -> Case:
@@ -224,7 +236,9 @@ def module_id(value: str) -> Case:
     return enclave_case(module_id=value)
 
 
-@vector(expect="document.module_id", rule="attacks 38; AWS attestation process 3.1", effect=LOGS)
+@vector(
+    expect="document.module_id", rule="V-39; AWS attestation process 3.1", attacks="38", effect=LOGS
+)
 def nitrotpm_module_id_empty() -> Case:
     """The module_id of a NitroTPM document is empty."""
     return tpm_case(module_id="")
@@ -240,7 +254,8 @@ def nitrotpm_module_id_empty() -> Case:
     Row("space", '"SHA384 "', "SHA384 "),
     Row("nul", "followed by a NUL", "SHA384\0"),
     expect="document.digest",
-    rule="attacks 39; AWS attestation process 3.1",
+    rule="V-41; AWS attestation process 3.1",
+    attacks="39",
     effect="PCRs of one hash are compared with values of another.",
 )
 def digest(value: str) -> Case:
@@ -257,7 +272,8 @@ def digest(value: str) -> Case:
     Row("2-63", "2^63, beyond a signed 64-bit number", 1 << 63),
     Row("2-64", "2^64 - 1, the largest number there is", (1 << 64) - 1),
     expect="document.timestamp",
-    rule="attacks 42; AWS attestation process 3.1",
+    rule="V-42; AWS attestation process 3.1",
+    attacks="42",
     effect="An overflow makes an old document young, or takes the service down.",
 )
 def timestamp(value: int) -> Case:

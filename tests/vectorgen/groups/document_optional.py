@@ -36,7 +36,8 @@ LOST = "If it is rejected, authentic documents are lost."
     Row("user-data", "user_data", "user_data", "document.user_data"),
     Row("nonce", "nonce", "nonce", "document.nonce"),
     expect=ACCEPT,
-    rule="attacks 37; AWS attestation process 3.1",
+    rule="V-46, V-47, V-48; AWS attestation process 3.1",
+    attacks="37",
     effect="A field without a limit makes room for another document, or for too much work.",
 )
 def of_1025_bytes(name: str) -> Case:
@@ -48,7 +49,8 @@ def of_1025_bytes(name: str) -> Case:
     Row("public-key", "public_key", "public_key"),
     Row("user-data", "user_data", "user_data"),
     expect=ACCEPT,
-    rule="attacks 37; AWS attestation process 3.1",
+    rule="V-46, V-47, V-48; AWS attestation process 3.1",
+    attacks="37",
     effect="AWS names 512 bytes in one place and 1,024 in another; a limit of 512 loses authentic documents.",
 )
 def of_1024_bytes(name: str) -> Case:
@@ -63,7 +65,8 @@ def of_1024_bytes(name: str) -> Case:
         for form, value in (("absent", DROP), ("null", None), ("empty", b""))
     ),
     expect=ACCEPT,
-    rule="attacks 35; AWS attestation process 3.1",
+    rule="V-46, V-47, V-48; AWS attestation process 3.1",
+    attacks="35",
     effect='AWS\'s text says "no null", and every captured document has it; if it is rejected, all documents are lost.',
 )
 def optional_field(changes: dict[str, object]) -> Case:
@@ -71,7 +74,7 @@ def optional_field(changes: dict[str, object]) -> Case:
     return enclave_case(fields=changes)
 
 
-@vector(expect=ACCEPT, rule="attacks 35; AWS attestation process 3.1", effect=LOST)
+@vector(expect=ACCEPT, rule="V-46; AWS attestation process 3.1", attacks="35", effect=LOST)
 def public_key_of_one_byte() -> Case:
     """The field public_key has one byte, and is no key; what it holds is the enclave's own affair."""
     return enclave_case(public_key=b"\0")
@@ -84,7 +87,8 @@ def public_key_of_one_byte() -> Case:
     Row("space", 'the name "pcrs "', "pcrs "),
     Row("prototype", "the name __proto__", "__proto__"),
     expect="document.field_unknown",
-    rule="attacks 32; AWS attestation process 3.1",
+    rule="V-50; AWS attestation process 3.1",
+    attacks="32",
     effect="A field that changes what the others mean is passed over.",
 )
 def unknown_field(name: str) -> Case:
@@ -98,7 +102,8 @@ def unknown_field(name: str) -> Case:
     Row("map", "a map that holds an array", {"a": [1, 2]}, "cbor.too_deep"),
     Row("float", "a float", Raw(bytes.fromhex("fb3ff0000000000000"))),
     expect=ACCEPT,
-    rule="attacks 32",
+    rule="V-23, V-50",
+    attacks="32",
     effect="If it is rejected, the waiver does not keep what it says.",
 )
 def unknown_field_allowed(value: object) -> Case:
@@ -108,7 +113,8 @@ def unknown_field_allowed(value: object) -> Case:
 
 @vector(
     expect="document.field_unknown",
-    rule="attacks 32; AWS attestation process 3.1",
+    rule="V-50; AWS attestation process 3.1",
+    attacks="32",
     effect="A field that changes what the others mean is passed over.",
 )
 def nitrotpm_unknown_field() -> Case:
@@ -118,7 +124,8 @@ def nitrotpm_unknown_field() -> Case:
 
 @vector(
     expect="document.kind",
-    rule="attacks 48; EC2 user guide, NitroTPM",
+    rule="V-34; EC2 user guide, NitroTPM",
+    attacks="48",
     effect="An instance passes for an enclave.",
 )
 def both_maps() -> Case:
@@ -128,7 +135,8 @@ def both_maps() -> Case:
 
 @vector(
     expect="document.kind",
-    rule="attacks 48; EC2 user guide, NitroTPM",
+    rule="V-34; EC2 user guide, NitroTPM",
+    attacks="48",
     effect="An instance passes for an enclave.",
 )
 def both_maps_one_null() -> Case:
@@ -138,7 +146,8 @@ def both_maps_one_null() -> Case:
 
 @vector(
     expect="document.kind",
-    rule="attacks 48; EC2 user guide, NitroTPM",
+    rule="V-40; EC2 user guide, NitroTPM",
+    attacks="48",
     effect="An instance passes for an enclave.",
 )
 def pcrs_of_a_nitrotpm_module() -> Case:
@@ -148,7 +157,8 @@ def pcrs_of_a_nitrotpm_module() -> Case:
 
 @vector(
     expect="document.kind",
-    rule="attacks 48; EC2 user guide, NitroTPM",
+    rule="V-40; EC2 user guide, NitroTPM",
+    attacks="48",
     effect="An enclave passes for an instance.",
 )
 def nitrotpm_pcrs_of_an_enclave() -> Case:
@@ -169,7 +179,8 @@ LONG_ID: Final = "i-" + "0" * (256 - len(SUFFIX) - 2) + SUFFIX
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 31; AWS attestation process 3.1",
+    rule="V-39; AWS attestation process 3.1",
+    attacks="31",
     effect="If it is rejected, longer instance ids would end the service.",
 )
 def module_id_of_256_characters() -> Case:
@@ -179,7 +190,8 @@ def module_id_of_256_characters() -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 31; AWS attestation process 3.1",
+    rule="V-39; AWS attestation process 3.1",
+    attacks="31",
     effect="If it is rejected, ids of another form would end the service.",
 )
 def module_id_with_other_printable_characters() -> Case:

@@ -26,7 +26,8 @@ def _pcrs(*indexes: int) -> dict[int, bytes]:
     Row("32", "0 to 31, all there are", _pcrs(*range(32))),
     Row("0-to-8-and-31", "0 to 8 and 31", _pcrs(*range(9), 31)),
     expect=ACCEPT,
-    rule="attacks 41; AWS attestation process 3.1",
+    rule="V-36, V-37; AWS attestation process 3.1",
+    attacks="41",
     effect=LOST,
 )
 def pcrs(values: dict[int, bytes]) -> Case:
@@ -34,13 +35,13 @@ def pcrs(values: dict[int, bytes]) -> Case:
     return enclave_case(pcrs=values)
 
 
-@vector(expect=ACCEPT, rule="attacks 41; AWS attestation process 3.1", effect=LOST)
+@vector(expect=ACCEPT, rule="V-36, V-37; AWS attestation process 3.1", attacks="41", effect=LOST)
 def one_pcr() -> Case:
     """A NitroTPM document has PCR7 alone, which is all that the policy pins."""
     return tpm_case(pcrs={7: TPM_PCRS[7]}, policy=policy(tpm_set(pcr4=None, pcr12=None)))
 
 
-@vector(expect=ACCEPT, rule="attacks 41; AWS attestation process 3.1", effect=LOST)
+@vector(expect=ACCEPT, rule="V-36, V-37; AWS attestation process 3.1", attacks="41", effect=LOST)
 def nitrotpm_32_pcrs() -> Case:
     """A NitroTPM document has the PCRs 0 to 31."""
     return tpm_case(pcrs={**TPM_PCRS, **dict.fromkeys(range(24, 32), ZERO)})
@@ -50,7 +51,8 @@ def nitrotpm_32_pcrs() -> Case:
     Row("empty", "no PCR", {}),
     Row("33", "33 PCRs, 0 to 32", _pcrs(*range(33))),
     expect="document.pcr_count",
-    rule="attacks 41; AWS attestation process 3.1",
+    rule="V-36; AWS attestation process 3.1",
+    attacks="41",
     effect="No value at all would match every policy.",
 )
 def pcr_count(values: dict[int, bytes]) -> Case:
@@ -60,7 +62,8 @@ def pcr_count(values: dict[int, bytes]) -> Case:
 
 @vector(
     expect="document.pcr_count",
-    rule="attacks 41; EC2 user guide, NitroTPM",
+    rule="V-36; EC2 user guide, NitroTPM",
+    attacks="41",
     effect="No value at all would match every policy.",
 )
 def nitrotpm_pcr_count_empty() -> Case:
@@ -83,7 +86,8 @@ def nitrotpm_pcr_count_empty() -> Case:
     Row("null", "null", None),
     Row("nan", "not a number", Raw(bytes.fromhex("f97e00"))),
     expect="document.pcr_index",
-    rule="attacks 29, 91; AWS attestation process 3.1",
+    rule="V-37; AWS attestation process 3.1",
+    attacks="29, 91",
     effect="A value lands under an index that a policy pins.",
 )
 def pcr_index(index: object) -> Case:
@@ -97,7 +101,8 @@ def pcr_index(index: object) -> Case:
     Row("float", "0.0 instead of 0", (0, Raw(bytes.fromhex("f90000")))),
     Row("text", 'the text "0" instead of 0', (0, "0")),
     expect="document.pcr_index",
-    rule="attacks 29, 91; AWS attestation process 3.1",
+    rule="V-37; AWS attestation process 3.1",
+    attacks="29, 91",
     effect="What one language takes for PCR0 is another key in the next.",
 )
 def pcr_index_is(swap: tuple[int, object]) -> Case:
@@ -112,7 +117,8 @@ def pcr_index_is(swap: tuple[int, object]) -> Case:
 
 @vector(
     expect="document.pcr_index",
-    rule="attacks 29; EC2 user guide, NitroTPM",
+    rule="V-37; EC2 user guide, NitroTPM",
+    attacks="29",
     effect="A value lands under an index that a policy pins.",
 )
 def nitrotpm_pcr_index_32() -> Case:
@@ -128,7 +134,8 @@ def nitrotpm_pcr_index_32() -> Case:
     Row("49", "49 bytes", ENCLAVE_PCRS[0] + b"\0"),
     Row("64", "64 bytes", ENCLAVE_PCRS[0] + bytes(16)),
     expect="document.pcr_length",
-    rule="attacks 40, 93; AWS attestation process 3.1",
+    rule="V-38; AWS attestation process 3.1",
+    attacks="40, 93",
     effect="Values that are cut or filled up match the wrong code.",
 )
 def pcr_length(value: bytes) -> Case:
@@ -140,7 +147,8 @@ def pcr_length(value: bytes) -> Case:
     Row("32", "32 bytes, as SHA-256 has,", 32),
     Row("64", "64 bytes, as SHA-512 has,", 64),
     expect="document.pcr_length",
-    rule="attacks 40; AWS attestation process 3.1",
+    rule="V-38; AWS attestation process 3.1",
+    attacks="40",
     effect="PCRs of one hash are compared with values of another.",
 )
 def every_pcr_has(length: int) -> Case:
@@ -150,7 +158,8 @@ def every_pcr_has(length: int) -> Case:
 
 @vector(
     expect="document.pcr_length",
-    rule="attacks 40",
+    rule="V-38",
+    attacks="40",
     effect="PCRs of one hash are compared with values of another.",
 )
 def nitrotpm_pcr_length_32() -> Case:
@@ -167,7 +176,8 @@ def nitrotpm_pcr_length_32() -> Case:
         CHAIN.certificate + CHAIN.cabundle[-1][:200],
     ),
     expect="document.certificate",
-    rule="attacks 45; AWS attestation process 3.1",
+    rule="V-43; AWS attestation process 3.1",
+    attacks="45",
     effect="What follows the certificate is read by one program and not by the next.",
 )
 def certificate(value: bytes) -> Case:
@@ -191,7 +201,8 @@ def certificate(value: bytes) -> Case:
         [CHAIN.cabundle[0] + b"\0", *CHAIN.cabundle[1:]],
     ),
     expect="document.cabundle",
-    rule="attacks 44, 45; AWS attestation process 3.1",
+    rule="V-44, V-45; AWS attestation process 3.1",
+    attacks="44, 45",
     effect="A chain that is empty, or has no end, is searched or skipped.",
 )
 def cabundle(value: list[object]) -> Case:

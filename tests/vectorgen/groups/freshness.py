@@ -45,7 +45,8 @@ OLD = "A document of a machine that has been taken over since, or switched off, 
     Row("twice", "the nonce twice", NONCE * 2),
     Row("zeros-of-full-length", "1,024 zero bytes", bytes(1024)),
     expect="freshness.nonce_mismatch",
-    rule="attacks 76; RFC 9334 section 10.2",
+    rule="V-80, V-81; RFC 9334 section 10.2",
+    attacks="76",
     effect=REPLAY,
 )
 def nonce(value: object) -> Case:
@@ -57,7 +58,8 @@ def nonce(value: object) -> Case:
     Row("absent", "no nonce", DROP, "freshness.nonce_absent"),
     Row("other", "another nonce of the same length", bytes(32)),
     expect="freshness.nonce_mismatch",
-    rule="attacks 76; RFC 9334 section 10.2",
+    rule="V-80, V-81; RFC 9334 section 10.2",
+    attacks="76",
     effect=REPLAY,
 )
 def nonce_nitrotpm(value: object) -> Case:
@@ -67,7 +69,8 @@ def nonce_nitrotpm(value: object) -> Case:
 
 @vector(
     expect="freshness.nonce_absent",
-    rule="attacks 76, 80",
+    rule="V-80",
+    attacks="76, 80",
     effect="The enclave's own data would replace the challenge.",
 )
 def nonce_in_user_data() -> Case:
@@ -77,7 +80,8 @@ def nonce_in_user_data() -> Case:
 
 @vector(
     expect="freshness.nonce_mismatch",
-    rule="attacks 76, 80",
+    rule="V-81",
+    attacks="76, 80",
     effect="The enclave's own data would replace the challenge.",
 )
 def nonce_in_public_key() -> Case:
@@ -90,7 +94,8 @@ def nonce_in_public_key() -> Case:
     Row("64", "64", 64),
     Row("1024", "1,024", 1024),
     expect=ACCEPT,
-    rule="attacks 37, 76, 77; AWS attestation process 3.1",
+    rule="V-48, V-81; AWS attestation process 3.1",
+    attacks="37, 76, 77",
     effect="If it is rejected, relying parties with nonces of this length cannot be served.",
 )
 def nonce_of_length(length: int) -> Case:
@@ -100,14 +105,22 @@ def nonce_of_length(length: int) -> Case:
 
 
 @vector(
-    expect=ACCEPT, rule="attacks 76", effect="If it is rejected, random nonces fail now and then."
+    expect=ACCEPT,
+    rule="V-81",
+    attacks="76",
+    effect="If it is rejected, random nonces fail now and then.",
 )
 def nonce_of_zeros() -> Case:
     """The nonce that was issued is 32 zero bytes, and the document has it."""
     return replace(enclave_case(nonce=bytes(32)), nonce=bytes(32))
 
 
-@vector(expect="freshness.nonce_mismatch", rule="attacks 79; RFC 9334 section 10.2", effect=REPLAY)
+@vector(
+    expect="freshness.nonce_mismatch",
+    rule="V-81; RFC 9334 section 10.2",
+    attacks="79",
+    effect=REPLAY,
+)
 def replayed_for_a_later_nonce() -> Case:
     """A good document, sent again in answer to the next nonce."""
     return replace(enclave_case(), nonce=bytes(range(0x80, 0xA0)))
@@ -119,7 +132,8 @@ def replayed_for_a_later_nonce() -> Case:
     Row("one-millisecond-over", "one millisecond more than", MADE + MAX_AGE + MILLISECOND),
     Row("one-hour-over", "one hour more than", MADE + MAX_AGE + timedelta(hours=1)),
     expect="freshness.too_old",
-    rule="attacks 74; RFC 9334 section 10",
+    rule="V-82; RFC 9334 section 10",
+    attacks="74",
     effect=OLD,
 )
 def age(now: datetime) -> Case:
@@ -133,7 +147,8 @@ def age(now: datetime) -> Case:
     Row("one-millisecond-over", "one millisecond more than", MADE - MAX_CLOCK_SKEW - MILLISECOND),
     Row("half-an-hour", "half an hour more than", MADE - MAX_CLOCK_SKEW - timedelta(minutes=30)),
     expect="freshness.from_the_future",
-    rule="attacks 75; RFC 9334 section 10",
+    rule="V-83; RFC 9334 section 10",
+    attacks="75",
     effect="A document dated ahead can be kept and used later, long after it was made.",
 )
 def ahead(now: datetime) -> Case:
@@ -145,7 +160,8 @@ def ahead(now: datetime) -> Case:
     Row("exact", "exactly", MADE - MOST_CLOCK_SKEW, ACCEPT),
     Row("one-microsecond-over", "one microsecond more than", MADE - MOST_CLOCK_SKEW - MICROSECOND),
     expect="freshness.from_the_future",
-    rule="attacks 115; RFC 9334 section 10",
+    rule="V-83; RFC 9334 section 10",
+    attacks="115",
     effect="A relying party whose clock is slow is not served, or dates ahead are not limited.",
 )
 def ahead_of_a_slow_clock(now: datetime) -> Case:
@@ -163,7 +179,8 @@ def ahead_of_a_slow_clock(now: datetime) -> Case:
         "freshness.from_the_future",
     ),
     expect=ACCEPT,
-    rule="attacks 74, 75; RFC 9334 section 10",
+    rule="V-82, V-83; RFC 9334 section 10",
+    attacks="74, 75",
     effect=OLD,
 )
 def nitrotpm(now: datetime) -> Case:
@@ -173,7 +190,8 @@ def nitrotpm(now: datetime) -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 75",
+    rule="V-83",
+    attacks="75",
     effect="If it is rejected, two clocks that agree would be too much of an agreement.",
 )
 def made_now_without_skew() -> Case:
@@ -185,7 +203,8 @@ def made_now_without_skew() -> Case:
 
 @vector(
     expect="freshness.from_the_future",
-    rule="attacks 75",
+    rule="V-83",
+    attacks="75",
     effect="A clock skew of zero would mean any skew.",
 )
 def ahead_without_skew() -> Case:
@@ -198,7 +217,8 @@ def ahead_without_skew() -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 74",
+    rule="V-82",
+    attacks="74",
     effect="If it is rejected, the shortest max_age could not be met.",
 )
 def max_age_of_one_millisecond() -> Case:
@@ -210,7 +230,8 @@ def max_age_of_one_millisecond() -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 72, 74",
+    rule="V-82",
+    attacks="72, 74",
     effect="If it is rejected, an archive or a long batch job cannot say what it means.",
 )
 def two_hours_old_with_leave() -> Case:
@@ -224,7 +245,8 @@ def two_hours_old_with_leave() -> Case:
     Row("microseconds", "microseconds", milliseconds(MADE) * 1000, "document.timestamp"),
     Row("nanoseconds", "nanoseconds", milliseconds(MADE) * 1_000_000, "document.timestamp"),
     expect="freshness.too_old",
-    rule="attacks 43; AWS attestation process 3.1",
+    rule="V-42, V-82; AWS attestation process 3.1",
+    attacks="43",
     effect="A document read in the wrong unit is always fresh, or never.",
 )
 def timestamp_in(value: object) -> Case:
@@ -237,7 +259,8 @@ def timestamp_in(value: object) -> Case:
     Row("year-2000", "in the year 2000", 946_684_800_000),
     Row("one-year-earlier", "a year before `now`", milliseconds(MADE - timedelta(days=365))),
     expect="freshness.too_old",
-    rule="attacks 42, 74",
+    rule="V-82",
+    attacks="42, 74",
     effect=OLD,
 )
 def old_timestamp(value: object) -> Case:
@@ -249,7 +272,8 @@ def old_timestamp(value: object) -> Case:
     Row("one-year-later", "a year after `now`", milliseconds(MADE + timedelta(days=365))),
     Row("greatest", "in the last millisecond of the year 9999", 253_402_300_799_999),
     expect="freshness.from_the_future",
-    rule="attacks 42, 75",
+    rule="V-83",
+    attacks="42, 75",
     effect="A document dated ahead can be kept and used later, long after it was made.",
 )
 def future_timestamp(value: object) -> Case:
@@ -263,7 +287,8 @@ def future_timestamp(value: object) -> Case:
     Row("empty", "an empty nonce", b""),
     Row("some", "a nonce that nobody compares", bytes(32)),
     expect=ACCEPT,
-    rule="attacks 78; RFC 9334 section 10.1",
+    rule="V-80; RFC 9334 section 10.1",
+    attacks="78",
     effect="If it is rejected, relying parties that cannot issue a nonce are not served.",
 )
 def timestamp_only_with(value: object) -> Case:
@@ -273,7 +298,8 @@ def timestamp_only_with(value: object) -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 78; RFC 9334 section 10.1",
+    rule="V-80; RFC 9334 section 10.1",
+    attacks="78",
     effect="If it is rejected, relying parties that cannot issue a nonce are not served.",
 )
 def timestamp_only_nitrotpm() -> Case:
@@ -292,7 +318,8 @@ def timestamp_only_nitrotpm() -> Case:
         "freshness.from_the_future",
     ),
     expect=ACCEPT,
-    rule="attacks 74, 75, 78",
+    rule="V-82, V-83",
+    attacks="74, 75, 78",
     effect=OLD,
 )
 def timestamp_only_and(now: datetime) -> Case:
@@ -302,7 +329,8 @@ def timestamp_only_and(now: datetime) -> Case:
 
 @vector(
     expect="chain.expired",
-    rule="attacks 73; RFC 5280 section 6.1.3",
+    rule="V-74; RFC 5280 section 6.1.3",
+    attacks="73",
     effect="Checked at its own time, every document verifies for ever.",
 )
 def good_at_its_own_time_only() -> Case:
@@ -312,7 +340,8 @@ def good_at_its_own_time_only() -> Case:
 
 @vector(
     expect="chain.expired",
-    rule="attacks 73",
+    rule="V-74",
+    attacks="73",
     effect="A document's own time would replace the clock.",
 )
 def timestamp_inside_an_expired_leaf() -> Case:
@@ -321,7 +350,12 @@ def timestamp_inside_an_expired_leaf() -> Case:
     return replace(enclave_case(policy=leave), now=NOW + timedelta(hours=4))
 
 
-@vector(expect=ACCEPT, rule="attacks 73", effect="If it is rejected, archives cannot be checked.")
+@vector(
+    expect=ACCEPT,
+    rule="V-73, V-74",
+    attacks="73",
+    effect="If it is rejected, archives cannot be checked.",
+)
 def archive_at_a_given_time() -> Case:
     """A document with a public key, checked at a `now` with microseconds."""
     return replace(

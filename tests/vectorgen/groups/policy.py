@@ -37,7 +37,8 @@ OTHER_CODE = "Code that nobody has reviewed gets the keys."
 @family(
     *(Row(str(index), f"PCR{index}", index) for index in (0, 1, 2, 3, 4, 8)),
     expect="policy.pcr_mismatch",
-    rule="attacks 85; AWS Nitro Enclaves user guide, PCRs",
+    rule="V-87; AWS Nitro Enclaves user guide, PCRs",
+    attacks="85",
     effect=OTHER_CODE,
 )
 def other_pcr(index: int) -> Case:
@@ -48,7 +49,8 @@ def other_pcr(index: int) -> Case:
 @family(
     *(Row(str(index), f"PCR{index}", index) for index in (4, 7, 12)),
     expect="policy.pcr_mismatch",
-    rule="attacks 85; EC2 user guide, NitroTPM PCRs",
+    rule="V-87; EC2 user guide, NitroTPM PCRs",
+    attacks="85",
     effect=OTHER_CODE,
 )
 def other_nitrotpm_pcr(index: int) -> Case:
@@ -59,7 +61,8 @@ def other_nitrotpm_pcr(index: int) -> Case:
 @family(
     *(Row(str(index), f"PCR{index}", index) for index in (0, 1, 2, 3, 4, 8)),
     expect="policy.pcr_absent",
-    rule="attacks 87",
+    rule="V-86",
+    attacks="87",
     effect="A value that is not there would match every value.",
 )
 def absent_pcr(index: int) -> Case:
@@ -70,7 +73,8 @@ def absent_pcr(index: int) -> Case:
 @family(
     *(Row(str(index), f"PCR{index}", index) for index in (4, 7, 12)),
     expect="policy.pcr_absent",
-    rule="attacks 87; GHSA-xrv8-2pf5-f3q7",
+    rule="V-86; GHSA-xrv8-2pf5-f3q7",
+    attacks="87",
     effect="A value that is not there would match every value, a zero command line first of all.",
 )
 def absent_nitrotpm_pcr(index: int) -> Case:
@@ -87,7 +91,8 @@ def absent_nitrotpm_pcr(index: int) -> Case:
         ENCLAVE_PCRS[0][:32] + bytes([ENCLAVE_PCRS[0][32] ^ 1]) + ENCLAVE_PCRS[0][33:],
     ),
     expect="policy.pcr_mismatch",
-    rule="attacks 93",
+    rule="V-87",
+    attacks="93",
     effect="A comparison that is cut short accepts values that can be searched for.",
 )
 def pcr0_differs_in(value: bytes) -> Case:
@@ -97,7 +102,8 @@ def pcr0_differs_in(value: bytes) -> Case:
 
 @vector(
     expect="policy.pcr_mismatch",
-    rule="attacks 91",
+    rule="V-87",
+    attacks="91",
     effect="Indexes that are mixed up accept other code.",
 )
 def pcrs_exchanged() -> Case:
@@ -107,7 +113,8 @@ def pcrs_exchanged() -> Case:
 
 @vector(
     expect="policy.pcr_mismatch",
-    rule="attacks 91",
+    rule="V-88",
+    attacks="91",
     effect="The parts of two reviewed builds make one that nobody has reviewed.",
 )
 def pcrs_of_two_builds() -> Case:
@@ -118,7 +125,8 @@ def pcrs_of_two_builds() -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 91",
+    rule="V-88",
+    attacks="91",
     effect="If it is rejected, a new build cannot be rolled out next to the old one.",
 )
 def second_of_two_builds() -> Case:
@@ -126,7 +134,7 @@ def second_of_two_builds() -> Case:
     return enclave_case(policy=policy(OTHER_BUILD, enclave_set()))
 
 
-@vector(expect="policy.pcr_mismatch", rule="attacks 91", effect=OTHER_CODE)
+@vector(expect="policy.pcr_mismatch", rule="V-88", attacks="91", effect=OTHER_CODE)
 def neither_of_two_builds() -> Case:
     """The policy allows two builds; the document differs from both in PCR2."""
     return enclave_case(
@@ -137,7 +145,8 @@ def neither_of_two_builds() -> Case:
 
 @vector(
     expect="policy.pcr_mismatch",
-    rule="attacks 80, 91",
+    rule="V-87",
+    attacks="80, 91",
     effect="A value is looked for anywhere instead of in its place.",
 )
 def pcr0_value_in_pcr16() -> Case:
@@ -149,7 +158,8 @@ def pcr0_value_in_pcr16() -> Case:
     Row("16", "PCR16, which the code has extended,", 16),
     Row("31", "PCR31, the last there is,", 31),
     expect=ACCEPT,
-    rule="attacks 96; AWS Nitro Secure Module API",
+    rule="V-87; AWS Nitro Secure Module API",
+    attacks="96",
     effect="If it is rejected, what an enclave measures itself cannot be used.",
 )
 def further_pcr(index: int) -> Case:
@@ -162,7 +172,8 @@ def further_pcr(index: int) -> Case:
     Row("other", "has another value", OTHER),
     Row("zero", "is zero", ZERO),
     expect="policy.pcr_mismatch",
-    rule="attacks 87, 96",
+    rule="V-86, V-87",
+    attacks="87, 96",
     effect="What an enclave measures itself would not be compared.",
 )
 def further_pcr_that(value: object) -> Case:
@@ -178,7 +189,8 @@ def further_pcr_that(value: object) -> Case:
     Row("3", "PCR3 as zero: no IAM role", 3),
     Row("8", "PCR8 as zero: not signed", 8),
     expect=ACCEPT,
-    rule="attacks 89, 95; AWS Nitro Enclaves user guide, PCRs",
+    rule="V-87; AWS Nitro Enclaves user guide, PCRs",
+    attacks="89, 95",
     effect="If it is rejected, what a policy says of a missing role or signature cannot be met.",
 )
 def zero_pinned(index: int) -> Case:
@@ -190,7 +202,8 @@ def zero_pinned(index: int) -> Case:
     Row("3", "PCR3 as zero, no IAM role, and the parent instance has one", 3),
     Row("8", "PCR8 as zero, not signed, and the image is signed", 8),
     expect="policy.pcr_mismatch",
-    rule="attacks 89",
+    rule="V-87",
+    attacks="89",
     effect="Zero would mean any value.",
 )
 def zero_pinned_but_set(index: int) -> Case:
@@ -200,7 +213,8 @@ def zero_pinned_but_set(index: int) -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 89; GHSA-xrv8-2pf5-f3q7",
+    rule="V-08, V-87; GHSA-xrv8-2pf5-f3q7",
+    attacks="89",
     effect="If it is rejected, an image without a command line cannot be pinned.",
 )
 def nitrotpm_zero_command_line() -> Case:
@@ -210,7 +224,8 @@ def nitrotpm_zero_command_line() -> Case:
 
 @vector(
     expect="policy.pcr_mismatch",
-    rule="attacks 89; GHSA-xrv8-2pf5-f3q7",
+    rule="V-87; GHSA-xrv8-2pf5-f3q7",
+    attacks="89",
     effect="Whoever starts the instance gives the kernel any command line, an init program of his own included.",
 )
 def nitrotpm_command_line_given() -> Case:
@@ -220,7 +235,8 @@ def nitrotpm_command_line_given() -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 85",
+    rule="V-08, V-87",
+    attacks="85",
     effect="If it is rejected, fleets that are described by Secure Boot alone are not served.",
 )
 def nitrotpm_secure_boot_alone() -> Case:
@@ -242,7 +258,8 @@ def nitrotpm_secure_boot_alone() -> Case:
     ),
     Row("0-1-2", "PCR0, PCR1 and PCR2", enclave_set(pcr3=None, pcr4=None, pcr8=None)),
     expect=ACCEPT,
-    rule="attacks 85, 86",
+    rule="V-07, V-87",
+    attacks="85, 86",
     effect="If it is rejected, what the policy does not check would be required.",
 )
 def pinned(measurements: Json) -> Case:
@@ -252,7 +269,8 @@ def pinned(measurements: Json) -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 114",
+    rule="V-07, V-87",
+    attacks="114",
     effect="If it is rejected, an image without an application ramdisk cannot be pinned.",
 )
 def no_application_beside_an_image() -> Case:
@@ -265,7 +283,8 @@ def no_application_beside_an_image() -> Case:
     Row("as-pinned", "the document has all three", SECURE_BOOT_OFF, ACCEPT),
     Row("differs", "the document has another PCR7", TPM_PCRS[7]),
     expect="policy.pcr_mismatch",
-    rule="attacks 114",
+    rule="V-08, V-87",
+    attacks="114",
     effect="An instance without Secure Boot cannot be pinned, or a pinned PCR7 is not compared.",
 )
 def nitrotpm_secure_boot_off_beside_an_image(pcr7: bytes) -> Case:
@@ -276,7 +295,8 @@ def nitrotpm_secure_boot_off_beside_an_image(pcr7: bytes) -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 92",
+    rule="V-05",
+    attacks="92",
     effect="If it is rejected, values in the case that some tools print cannot be pinned.",
 )
 def pinned_in_upper_case() -> Case:

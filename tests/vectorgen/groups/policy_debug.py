@@ -18,7 +18,8 @@ DEBUG = "The parent instance reads the console of a debug enclave, and its PCR0,
 
 @vector(
     expect="policy.debug_enclave",
-    rule="attacks 90; AWS Nitro Enclaves user guide, debug mode",
+    rule="V-84; AWS Nitro Enclaves user guide, debug mode",
+    attacks="90",
     effect=DEBUG,
 )
 def debug_under_any_enclave() -> Case:
@@ -26,14 +27,14 @@ def debug_under_any_enclave() -> Case:
     return enclave_case(pcrs=DEBUG_PCRS, policy=policy(ANY_ENCLAVE))
 
 
-@vector(expect="policy.debug_enclave", rule="attacks 90", effect=DEBUG)
+@vector(expect="policy.debug_enclave", rule="V-84", attacks="90", effect=DEBUG)
 def debug_under_a_signer() -> Case:
     """A debug enclave; the policy pins only PCR8, which debug mode leaves as it is."""
     only = enclave_set(pcr0=None, pcr1=None, pcr2=None, pcr3=None, pcr4=None)
     return enclave_case(pcrs=DEBUG_PCRS, policy=policy(only))
 
 
-@vector(expect="policy.debug_enclave", rule="attacks 90", effect=DEBUG)
+@vector(expect="policy.debug_enclave", rule="V-84", attacks="90", effect=DEBUG)
 def debug_with_every_pcr_zero() -> Case:
     """A debug enclave with nothing but zeros; the policy accepts any code."""
     return enclave_case(pcrs=dict.fromkeys(range(16), ZERO), policy=policy(ANY_ENCLAVE))
@@ -42,7 +43,8 @@ def debug_with_every_pcr_zero() -> Case:
 @family(
     *(Row(str(index), f"PCR{index}", index) for index in (0, 1, 2)),
     expect="policy.debug_enclave",
-    rule="attacks 90",
+    rule="V-84",
+    attacks="90",
     effect=DEBUG,
 )
 def debug_in_one_pcr(index: int) -> Case:
@@ -53,7 +55,8 @@ def debug_in_one_pcr(index: int) -> Case:
 @family(
     *(Row(str(index), f"PCR{index}", index) for index in (0, 1, 2)),
     expect="policy.pcr_absent",
-    rule="attacks 87, 90",
+    rule="V-85",
+    attacks="87, 90",
     effect="A document without the value would hide debug mode.",
 )
 def any_enclave_without_pcr(index: int) -> Case:
@@ -64,7 +67,8 @@ def any_enclave_without_pcr(index: int) -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 90",
+    rule="V-89",
+    attacks="90",
     effect="If it is rejected, test environments cannot say what they mean.",
 )
 def debug_with_leave() -> Case:
@@ -74,7 +78,8 @@ def debug_with_leave() -> Case:
 
 @vector(
     expect="policy.pcr_mismatch",
-    rule="attacks 90",
+    rule="V-89",
+    attacks="90",
     effect="A policy for tests would let unknown production code in unnoticed.",
 )
 def production_under_debug_alone() -> Case:
@@ -84,7 +89,8 @@ def production_under_debug_alone() -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 86",
+    rule="V-84, V-85",
+    attacks="86",
     effect="If it is rejected, a relying party that checks the code elsewhere is not served.",
 )
 def any_enclave() -> Case:
@@ -94,7 +100,8 @@ def any_enclave() -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 86",
+    rule="V-84",
+    attacks="86",
     effect="If it is rejected, a relying party that checks the software elsewhere is not served.",
 )
 def any_nitrotpm() -> Case:
@@ -107,7 +114,7 @@ def any_nitrotpm() -> Case:
     Row("enclave", "pins an enclave whose PCR4 has the value of this instance's boot manager",
         policy(enclave_set(pcr4=TPM_PCRS[4]))),
     expect="document.kind",
-    rule="attacks 48; EC2 user guide, NitroTPM",
+    rule="V-49; EC2 user guide, NitroTPM", attacks="48",
     effect="An instance that its administrator controls passes for an enclave.",
 )  # fmt: skip
 def nitrotpm_where_the_policy(wanted: Json) -> Case:
@@ -120,7 +127,7 @@ def nitrotpm_where_the_policy(wanted: Json) -> Case:
     Row("nitrotpm", "pins an instance whose PCR4 has the value of this enclave's instance id",
         policy(tpm_set(pcr4=ENCLAVE_PCRS[4]))),
     expect="document.kind",
-    rule="attacks 48; EC2 user guide, NitroTPM",
+    rule="V-49; EC2 user guide, NitroTPM", attacks="48",
     effect="PCRs of the same number but another meaning are compared.",
 )  # fmt: skip
 def enclave_where_the_policy(wanted: Json) -> Case:

@@ -41,7 +41,8 @@ def _ruled(field: str, rule: Json, value: object) -> Case:
     Row("absent", "is absent, as required", (ABSENT, DROP)),
     Row("absent-null", "is null, which is absent, as required", (ABSENT, None)),
     expect=ACCEPT,
-    rule="attacks 35, 80, 123; AWS attestation process 3.1",
+    rule="V-90; AWS attestation process 3.1",
+    attacks="35, 80, 123",
     effect="The rule cannot be met, or an empty key is used.",
 )
 def public_key(given: tuple[Json, object]) -> Case:
@@ -75,7 +76,8 @@ def public_key(given: tuple[Json, object]) -> Case:
     Row("not-absent", "is present, and the policy requires it to be absent", (ABSENT, PUBLIC_KEY)),
     Row("empty-not-absent", "is empty, and the policy requires it to be absent", (ABSENT, b"")),
     expect="policy.public_key",
-    rule="attacks 35, 80, 81",
+    rule="V-90",
+    attacks="35, 80, 81",
     effect=KEY_SWAPPED,
 )
 def public_key_that(given: tuple[Json, object]) -> Case:
@@ -94,7 +96,8 @@ def public_key_that(given: tuple[Json, object]) -> Case:
     ),
     Row("absent-null", "is null, which is absent, as required", (ABSENT, None)),
     expect=ACCEPT,
-    rule="attacks 35, 80, 123; AWS attestation process 3.1",
+    rule="V-91; AWS attestation process 3.1",
+    attacks="35, 80, 123",
     effect="The rule cannot be met, or an empty key is used.",
 )
 def user_data(given: tuple[Json, object]) -> Case:
@@ -118,7 +121,8 @@ def user_data(given: tuple[Json, object]) -> Case:
     Row("not-absent", "is present, and the policy requires it to be absent", (ABSENT, USER_DATA)),
     Row("empty-not-absent", "is empty, and the policy requires it to be absent", (ABSENT, b"")),
     expect="policy.user_data",
-    rule="attacks 35, 80",
+    rule="V-91",
+    attacks="35, 80",
     effect="Data of another application passes for this one's.",
 )
 def user_data_that(given: tuple[Json, object]) -> Case:
@@ -126,7 +130,7 @@ def user_data_that(given: tuple[Json, object]) -> Case:
     return _ruled("user_data", *given)
 
 
-@vector(expect="policy.public_key", rule="attacks 80", effect=KEY_SWAPPED)
+@vector(expect="policy.public_key", rule="V-90", attacks="80", effect=KEY_SWAPPED)
 def public_key_in_user_data() -> Case:
     """The key that the policy requires is in user_data, and another key in public_key."""
     return enclave_case(
@@ -134,7 +138,7 @@ def public_key_in_user_data() -> Case:
     )
 
 
-@vector(expect="policy.public_key", rule="attacks 80, 81", effect=KEY_SWAPPED)
+@vector(expect="policy.public_key", rule="V-90", attacks="80, 81", effect=KEY_SWAPPED)
 def nitrotpm_other_public_key() -> Case:
     """A NitroTPM document with another public_key than the policy requires."""
     return tpm_case(

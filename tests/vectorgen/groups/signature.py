@@ -68,7 +68,8 @@ def signed(r: int, s: int) -> Case:
     Row("r-order-s-one", "r is the order and s is one", (ORDER, 1)),
     Row("both-one", "r and s are one", (1, 1)),
     expect="signature.invalid",
-    rule="attacks 13; FIPS 186-5 section 6.4.2 step 1",
+    rule="V-77; FIPS 186-5 section 6.4.2 step 1",
+    attacks="13",
     effect="Some verifiers accept such a signature under every key: "
     + ANYONE_SIGNS[0].lower()
     + ANYONE_SIGNS[1:],
@@ -91,7 +92,8 @@ def range_of(numbers: tuple[int, int]) -> Case:
     Row("last-bit", "has its last bit flipped", raw(R, S)[:-1] + bytes([raw(R, S)[-1] ^ 1])),
     Row("last-bit-of-r", "has the last bit of r flipped", raw(R ^ 1, S)),
     expect="signature.invalid",
-    rule="attacks 13; RFC 9053 section 2.1",
+    rule="V-78; RFC 9053 section 2.1",
+    attacks="13",
     effect=ANYONE_SIGNS,
 )
 def changed(signature: bytes) -> Case:
@@ -101,7 +103,8 @@ def changed(signature: bytes) -> Case:
 
 @vector(
     expect="signature.invalid",
-    rule="attacks 17; RFC 9052 section 4.4",
+    rule="V-78; RFC 9052 section 4.4",
+    attacks="17",
     effect="Claims can be changed on the way.",
 )
 def payload_bit_flipped() -> Case:
@@ -112,7 +115,8 @@ def payload_bit_flipped() -> Case:
 
 @vector(
     expect="signature.invalid",
-    rule="attacks 17; RFC 9052 section 4.4",
+    rule="V-78; RFC 9052 section 4.4",
+    attacks="17",
     effect="Claims can be changed on the way.",
 )
 def payload_pcr_swapped() -> Case:
@@ -123,7 +127,8 @@ def payload_pcr_swapped() -> Case:
 
 @vector(
     expect="signature.invalid",
-    rule="attacks 17; RFC 9052 section 4.4",
+    rule="V-78; RFC 9052 section 4.4",
+    attacks="17",
     effect="What was signed is not what is read.",
 )
 def signed_definite_sent_indefinite() -> Case:
@@ -133,7 +138,8 @@ def signed_definite_sent_indefinite() -> Case:
 
 @vector(
     expect="signature.invalid",
-    rule="attacks 17; RFC 9052 section 4.4",
+    rule="V-78; RFC 9052 section 4.4",
+    attacks="17",
     effect="What was signed is not what is read.",
 )
 def signed_indefinite_sent_definite() -> Case:
@@ -143,7 +149,8 @@ def signed_indefinite_sent_definite() -> Case:
 
 @vector(
     expect="signature.invalid",
-    rule="attacks 17; RFC 9052 section 4.4",
+    rule="V-78; RFC 9052 section 4.4",
+    attacks="17",
     effect="What was signed is not what is read.",
 )
 def signed_in_other_order() -> Case:
@@ -154,7 +161,8 @@ def signed_in_other_order() -> Case:
 
 @vector(
     expect="signature.invalid",
-    rule="attacks 17",
+    rule="V-78",
+    attacks="17",
     effect="A signature moved from one document to another carries over trust.",
 )
 def of_an_earlier_document() -> Case:
@@ -182,7 +190,7 @@ def of_an_earlier_document() -> Case:
         cbor.encode(cbor.Open(["Signature1", ES384, b"", PAYLOAD]))),
     Row("without-payload", "a Sig_structure with an empty payload", sig_structure(b"")),
     expect="signature.invalid",
-    rule="attacks 18; RFC 9052 section 4.4",
+    rule="V-78; RFC 9052 section 4.4", attacks="18",
     effect="A signature made for another purpose passes for an attestation.",
 )  # fmt: skip
 def over(message: bytes) -> Case:
@@ -194,7 +202,8 @@ def over(message: bytes) -> Case:
     Row("sha256", "SHA-256", "SHA256"),
     Row("sha512", "SHA-512", "SHA512"),
     expect="signature.invalid",
-    rule="attacks 7; RFC 9053 section 2.1",
+    rule="V-78; RFC 9053 section 2.1",
+    attacks="7",
     effect="The weakest hash that anybody accepts decides.",
 )
 def hash_is(algorithm: str) -> Case:
@@ -207,7 +216,8 @@ def hash_is(algorithm: str) -> Case:
     Row("the-instance", "the key of the instance's certificate", NEVER_TRUST_INSTANCE),
     Row("the-root", "the key of the root", NEVER_TRUST_ROOT),
     expect="signature.invalid",
-    rule="attacks 19; AWS attestation process 3.2.3",
+    rule="V-78; AWS attestation process 3.2.3",
+    attacks="19",
     effect=ANYONE_SIGNS,
 )
 def by(key: Key) -> Case:
@@ -217,7 +227,8 @@ def by(key: Key) -> Case:
 
 @vector(
     expect="signature.invalid",
-    rule="attacks 19; AWS attestation process 3.2.3",
+    rule="V-78; AWS attestation process 3.2.3",
+    attacks="19",
     effect=ANYONE_SIGNS,
 )
 def nitrotpm_by_a_stranger() -> Case:
@@ -227,7 +238,8 @@ def nitrotpm_by_a_stranger() -> Case:
 
 @vector(
     expect="signature.invalid",
-    rule="attacks 19",
+    rule="V-78",
+    attacks="19",
     effect="The enclave's own key would sign its own attestation.",
 )
 def by_the_attested_key() -> Case:

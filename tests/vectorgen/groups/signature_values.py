@@ -31,7 +31,8 @@ from vectorgen.kit import ACCEPT, Case, vector
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 15; RFC 9053 section 2.1",
+    rule="V-77, V-78; RFC 9053 section 2.1",
+    attacks="15",
     effect="If it is rejected, half of all authentic documents are lost.",
     refs=ECDSA_RULES,
 )
@@ -42,7 +43,8 @@ def high_s() -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 15; RFC 9053 section 2.1",
+    rule="V-77, V-78; RFC 9053 section 2.1",
+    attacks="15",
     effect="If it is rejected, half of all authentic documents are lost.",
     refs=ECDSA_RULES,
 )
@@ -53,7 +55,8 @@ def low_s() -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 16; RFC 9053 section 2.1",
+    rule="V-78; RFC 9053 section 2.1",
+    attacks="16",
     effect="It cannot be told from the original; whoever remembers documents or signatures against replay takes it for a new one.",
 )
 def malleated_twin() -> Case:
@@ -63,7 +66,8 @@ def malleated_twin() -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 16; RFC 9053 section 2.1",
+    rule="V-78; RFC 9053 section 2.1",
+    attacks="16",
     effect="It cannot be told from the original; whoever remembers documents or signatures against replay takes it for a new one.",
 )
 def malleated_twin_nitrotpm() -> Case:
@@ -106,7 +110,8 @@ def _signed_with(payload: bytes, scalar: int) -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 14; RFC 9053 section 2.1",
+    rule="V-77, V-78; RFC 9053 section 2.1",
+    attacks="14",
     effect="If it is rejected, one authentic document in 256 is lost.",
     refs=ECDSA_RULES,
 )
@@ -117,7 +122,8 @@ def leading_zero_r() -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 14; RFC 9053 section 2.1",
+    rule="V-77, V-78; RFC 9053 section 2.1",
+    attacks="14",
     effect="If it is rejected, one authentic document in 256 is lost.",
     refs=ECDSA_RULES,
 )
@@ -128,7 +134,8 @@ def leading_zero_s() -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 14; RFC 9053 section 2.1",
+    rule="V-77, V-78; RFC 9053 section 2.1",
+    attacks="14",
     effect="If it is rejected, some authentic documents are lost.",
     refs=ECDSA_RULES,
 )
@@ -139,7 +146,8 @@ def leading_zero_r_and_s() -> Case:
 
 @vector(
     expect=ACCEPT,
-    rule="attacks 14; RFC 9053 section 2.1",
+    rule="V-77, V-78; RFC 9053 section 2.1",
+    attacks="14",
     effect="If it is rejected, some authentic documents are lost.",
     refs=ECDSA_RULES,
 )
