@@ -6,6 +6,7 @@ depth of a text are bounded before it is parsed, and the work grows linearly wit
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Final, NoReturn, cast
 
 from nitro_attest import PolicyError
@@ -57,7 +58,7 @@ def parse(data: bytes | str, source: str) -> object:
 
     """
     text = decode_text(data, source)
-    _check_depth(text, source)
+    check_depth(_STRING_OR_BRACKET.findall(text), source)
     try:
         return cast("object", json.loads(text, object_pairs_hook=_unique, parse_constant=_reject))
     except json.JSONDecodeError as exc:
@@ -97,10 +98,15 @@ class _AmbiguousError(Exception):
     """The problem on its way out of the decoder; a ValueError would be taken for one of its own."""
 
 
-def _check_depth(text: str, source: str) -> None:
-    """Reject deep nesting before the parser, whose own limit depends on the interpreter's stack."""
+def check_depth(tokens: Iterable[str], source: str) -> None:
+    """Reject deep nesting before the parser, whose own limit depends on the interpreter's stack.
+
+    Raises:
+        PolicyError: More than 32 of the brackets and braces in `tokens` are open at once.
+
+    """
     depth = 0
-    for token in _STRING_OR_BRACKET.findall(text):
+    for token in tokens:
         if token in {"[", "{"}:
             depth += 1
             if depth > MAX_DEPTH:

@@ -1,8 +1,8 @@
 """Read TOML 1.0, find the line of a key, and write TOML with comments for a reviewer.
 
 The standard library's parser needs time that grows with the square of a dotted key's length (34 s
-for 80 kB), so the size of a text and the dots in a key are bounded first. A line number is named
-only if the parser itself confirms it.
+for 80 kB), and stack for every level, so the size of a text, the dots in a key and the depth of
+values are bounded first. A line number is named only if the parser itself confirms it.
 """
 
 import json
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any, Final, cast
 
 from nitro_attest import PolicyError
-from nitro_attest._strict_json import shown
+from nitro_attest._strict_json import check_depth, shown
 from nitro_attest._text import printable
 
 MAX_TOML_BYTES: Final = 65_536  # ours: a policy of 64 sets has about 60,000 bytes
@@ -59,11 +59,14 @@ def parse(text: str, source: str) -> object:
     """Return what a TOML text holds.
 
     Raises:
-        PolicyError: It is not TOML, and the line is named; or a key has more than 64 dots.
+        PolicyError: It is not TOML, and the line is named; a key has more than 64 dots, or values
+            are nested deeper than 32 levels.
 
     """
-    if any(key.count(".") > MAX_KEY_DOTS for key in _outside_strings(text)):
+    outside = _STRING_OR_COMMENT.sub("_", text)
+    if any(key.count(".") > MAX_KEY_DOTS for key in _BETWEEN_KEYS.split(outside)):
         raise PolicyError(source, f"expected at most {MAX_KEY_DOTS} dots in a key")
+    check_depth(outside, source)
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
@@ -73,15 +76,8 @@ def parse(text: str, source: str) -> object:
         raise PolicyError(
             f"{source}, line {line}" if line else source, f"not TOML: {printable(problem)}"
         ) from None
-    except (ValueError, RecursionError):  # an integer of thousands of digits; thousands of brackets
-        raise PolicyError(
-            source, "not TOML that can be read: a number is too long, or values are nested too deep"
-        ) from None
-
-
-def _outside_strings(text: str) -> list[str]:
-    """Return the pieces of a text that can be keys: between punctuation, without strings."""
-    return _BETWEEN_KEYS.split(_STRING_OR_COMMENT.sub("_", text))
+    except ValueError:  # an integer of thousands of digits
+        raise PolicyError(source, "not TOML that can be read: a number is too long") from None
 
 
 def place(text: str, source: str, path: tuple[str | int, ...]) -> str:

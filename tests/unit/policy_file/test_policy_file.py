@@ -367,6 +367,18 @@ def test_any_other_text_is_rejected_on_one_line(
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize(("before", "after"), [("[", "]"), ("{ a = ", " }")])
+def test_values_are_nested_32_levels_at_most(before: str, after: str) -> None:
+    """However much stack is left, so that naming the line never takes more than reading took."""
+    key = "trust_anchor"
+    for levels, problem in ((32, "not a key"), (33, "expected at most 32 levels of nesting")):
+        value = before * levels + "1" + after * levels
+        broken = TOML.replace(f"{key} =", f"x = {value} # [[\n'y' = '[['\n{key} =", 1)
+        with pytest.raises(PolicyError) as caught:
+            policy_from_toml(broken, source="p")
+        assert caught.value.problem.startswith(problem)
+
+
 @pytest.mark.parametrize(
     ("name", "write"),
     [("policy.toml", policy_to_toml), ("policy.json", policy_to_json)],
