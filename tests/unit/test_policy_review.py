@@ -255,6 +255,20 @@ def test_the_pcrs_that_changed_are_named() -> None:
     assert not same_words(POLICY, replace(POLICY, user_data=NotChecked("another reason")))
 
 
+def test_words_are_compared_set_by_set() -> None:
+    """A reason that moves to another set is a change; the order of the sets is none."""
+    one, two, three = (
+        replace(ENCLAVE, label=label, pcr4_instance_id=NotChecked(why))
+        for label, why in (("a", "this"), ("b", "that"), ("c", "this"))
+    )
+    moved = replace(three, pcr4_instance_id=NotChecked("that"))
+    assert with_sets(one, two, moved).waivers() == with_sets(one, two, three).waivers()
+    assert not same_words(with_sets(one, two, three), with_sets(one, two, moved))
+    assert same_words(with_sets(one, two, three), with_sets(three, one, two))
+    renamed = replace(FAKE.trust_anchor, name="another name")
+    assert not same_words(POLICY, replace(POLICY, trust_anchor=renamed))
+
+
 # --- a policy in words
 
 

@@ -1,5 +1,6 @@
 """Compare two policies rule by rule: what is newly rejected, and what is newly accepted."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import final
 
@@ -54,10 +55,22 @@ def compare(old: Policy, new: Policy) -> tuple[Difference, ...]:
 
 
 def same_words(old: Policy, new: Policy) -> bool:
-    """Return whether labels and reasons are the same; no verdict depends on them."""
-    return old.waivers() == new.waivers() and [*map(name_of_set, old.measurements)] == [
-        *map(name_of_set, new.measurements)
-    ]
+    """Return whether names, labels and reasons are the same; no verdict depends on them.
+
+    The order of the sets does not matter.
+    """
+    return _words(old) == _words(new)
+
+
+def _words(policy: Policy) -> Counter[object]:
+    fields = {"freshness", "public_key", "user_data", "unknown_fields"}
+    return Counter(
+        (
+            policy.trust_anchor.name,
+            *(waiver for waiver in policy.waivers() if waiver.subject in fields),
+            *((name_of_set(found), found.waivers()) for found in policy.measurements),
+        )
+    )
 
 
 def _compare_anchors(old: TrustAnchor, new: TrustAnchor) -> Difference:
