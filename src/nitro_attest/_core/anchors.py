@@ -45,7 +45,8 @@ class TrustAnchor:
 
     def __post_init__(self) -> None:
         """Reject an anchor whose bytes are not the intended ones."""
-        if type(self.name) is not str or not self.name.isprintable() or not self.name:
+        name = self.name
+        if type(name) is not str or not name.isprintable() or not name.strip():  # V-10
             raise PolicyError("TrustAnchor.name", "expected printable text that is not empty")
         if type(self.certificate) is not bytes:  # V-13
             expected = "expected the DER of one certificate as bytes"

@@ -52,6 +52,7 @@ def test_the_pinned_roots_are_the_published_ones(
     ("field", "value"),
     [
         ("name", ""),
+        ("name", " "),
         ("name", None),
         ("name", "a\nb"),
         ("name", b"root"),
