@@ -169,6 +169,17 @@ def test_a_time_is_an_aware_datetime(now: object) -> None:
     assert _field(DOC, POLICY, nonce=NONCE, now=now) == "now"
 
 
+def test_what_is_no_datetime_is_told_what_a_naive_one_is_told() -> None:
+    """Not that its time zone is at fault: it has none."""
+    problems: set[str] = set()
+    wrong: Any
+    for wrong in (0, NOW.replace(tzinfo=None)):
+        with pytest.raises(PolicyError) as mistake:
+            verify(DOC, POLICY, nonce=NONCE, now=wrong)
+        problems.add(mistake.value.problem)
+    assert len(problems) == 1
+
+
 def test_times_beyond_the_calendar_are_rejected() -> None:
     """A zone can push a datetime out of range."""
     for now in (
