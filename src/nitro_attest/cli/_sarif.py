@@ -1,4 +1,8 @@
-"""Findings on a key policy as a SARIF 2.1.0 log (OASIS, "SARIF Version 2.1.0")."""
+"""Findings on a key policy as a SARIF 2.1.0 log.
+
+Source: OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0"; the comments give
+its sections.
+"""
 
 import json
 import re
@@ -47,11 +51,12 @@ def _result(
     found: Finding, codes: list[str], file: str, lines: list[int], ignored: Mapping[str, str]
 ) -> dict[str, object]:
     index = found.statement.index
-    result: dict[str, object] = {
+    # 3.27.23: either no result has `suppressions` or all have, an empty list if nothing is ignored
+    return {
         "ruleId": found.code,
         "ruleIndex": codes.index(found.code),
         "level": found.severity.value,
-        "message": {"text": f"{found.statement}: {found.why}"},
+        "message": {"text": _message(f"{found.statement}: {found.why}")},
         "locations": [
             {
                 "physicalLocation": {
@@ -66,10 +71,18 @@ def _result(
             if found.repaired is None
             else [json.loads(statement) for statement in found.repaired]
         },
+        "suppressions": [
+            {"kind": "external", "justification": reason}
+            for code, reason in ignored.items()
+            if code == found.code
+        ],
     }
-    if found.code in ignored:
-        result["suppressions"] = [{"kind": "external", "justification": ignored[found.code]}]
-    return result
+
+
+def _message(text: str) -> str:
+    """Return a text without placeholders and links, which names in a policy could imitate."""
+    doubled = text.replace("{", "{{").replace("}", "}}")  # 3.11.5, "Messages with placeholders"
+    return doubled.replace("](", "] (")  # 3.11.6, "Messages with embedded links"
 
 
 def _uri(file: str) -> str:

@@ -12,11 +12,11 @@ _TEXT: Final = {"type": "string", "minLength": 1}
 _LEVEL: Final = {"enum": ["error", "warning", "note"]}  # 3.27.10; "none" is for other kinds
 
 
-def _object(required: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> Any:
+def _object(required: Mapping[str, Any]) -> Any:
     """Return the schema of an object with these properties and no other."""
     return {
         "type": "object",
-        "properties": {**required, **(optional or {})},
+        "properties": {**required},
         "required": list(required),
         "additionalProperties": False,
     }
@@ -26,8 +26,11 @@ def _list(items: Any, least: int = 0) -> Any:
     return {"type": "array", "items": items, "minItems": least}
 
 
-# 3.11, message object: `text` or `id`
-_MESSAGE: Final = _object({"text": _TEXT})
+# 3.11, message object: `text` or `id`. Braces are placeholders unless they are doubled (3.11.5), and
+# "](" is a link (3.11.6); the command writes neither.
+_MESSAGE: Final = _object(
+    {"text": {"type": "string", "pattern": r"^(?:(?!\]\()(?:[^{}]|\{\{|\}\}))+$"}}
+)
 
 # 3.49, reportingDescriptor object, whose defaultConfiguration is 3.50, reportingConfiguration
 _RULE: Final = _object(
@@ -67,7 +70,8 @@ _LOCATION: Final = _object(
 # 3.35, suppression object: "external" is kept outside of the artifact, here on the command line
 _SUPPRESSION: Final = _object({"kind": {"const": "external"}, "justification": _TEXT})
 
-# 3.27, result object; `properties` is a property bag (3.8), of any content
+# 3.27, result object; `properties` is a property bag (3.8), of any content. All results of a run
+# have `suppressions` or none has (3.27.23); here all have, and an empty list is not suppressed.
 _RESULT: Final = _object(
     {
         "ruleId": _TEXT,
@@ -78,11 +82,11 @@ _RESULT: Final = _object(
         "properties": _object(
             {"repaired": {"anyOf": [{"type": "null"}, _list({"type": "object"})]}}
         ),
-    },
-    {"suppressions": _list(_SUPPRESSION, 1)},
+        "suppressions": {**_list(_SUPPRESSION), "maxItems": 1},
+    }
 )
 
-# 3.14, run object
+# 3.14, run object; columnKind is 3.14.27
 _RUN: Final = _object(
     {
         "tool": _TOOL,
