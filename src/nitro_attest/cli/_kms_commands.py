@@ -125,7 +125,10 @@ def simulate(  # noqa: PLR0913, PLR0917 - one argument an option
     ] = None,
     pcr: Annotated[
         list[str] | None,
-        typer.Option(metavar="N=HEX", help="A PCR of an enclave's document, such as 0=..."),
+        typer.Option(
+            metavar="N=HEX",
+            help="A PCR of an enclave's document, such as 0=...; give all that the policy names.",
+        ),
     ] = None,
     nitrotpm_pcr: Annotated[
         list[str] | None, typer.Option(metavar="N=HEX", help="A PCR of a NitroTPM document.")

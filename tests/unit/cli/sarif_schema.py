@@ -26,8 +26,8 @@ def _list(items: Any, least: int = 0) -> Any:
     return {"type": "array", "items": items, "minItems": least}
 
 
-# 3.11, message object: `text` or `id`. Braces are placeholders unless they are doubled (3.11.5), and
-# "](" is a link (3.11.6); the command writes neither.
+# 3.11, message object: `text` or `id`. Braces are placeholders unless they are doubled (3.11.5),
+# and "](" is a link (3.11.6); the command writes neither.
 _MESSAGE: Final = _object(
     {"text": {"type": "string", "pattern": r"^(?:(?!\]\()(?:[^{}]|\{\{|\}\}))+$"}}
 )

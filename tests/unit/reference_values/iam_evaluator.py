@@ -7,7 +7,7 @@ the IAM user guide and of the KMS developer guide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import product
 from typing import Any, cast
@@ -26,6 +26,7 @@ class Asked:
     principal: str
     role_arn: str | None = None
     key_arn: str | None = None
+    not_given: tuple[str, ...] = ()  # PCRs that the document may have
     keys: dict[str, list[str] | None] = field(default_factory=dict[str, list[str] | None])
 
     @property
@@ -35,7 +36,16 @@ class Asked:
 
 
 def outcome(policy: dict[str, Any], asked: Asked) -> str:
-    """Return "allow", "deny" or "undecided"."""
+    """Return "allow", "deny" or "undecided"; what is not given never makes an "allow"."""
+    found = outcome_of(policy, asked)
+    if found != "allow" or not asked.not_given:
+        return found
+    unknown: dict[str, list[str] | None] = dict.fromkeys(asked.not_given)
+    return outcome_of(policy, replace(asked, keys={**asked.keys, **unknown}))
+
+
+def outcome_of(policy: dict[str, Any], asked: Asked) -> str:
+    """Return the outcome for one request."""
     statements: list[dict[str, Any]] = listed(policy["Statement"])
     version = policy.get("Version", "2008-10-17")
     answers = [(one["Effect"], statement_applies(one, asked, version)) for one in statements]
@@ -114,7 +124,12 @@ def one_principal(  # noqa: C901, PLR0911, PLR0912 - one way through for each fo
     if kind in ("Federated", "CanonicalUser"):
         return OPEN
     if kind == "Service":
-        return frozenset({name == asked.principal}) if name.endswith("amazonaws.com") else OPEN
+        if not name.endswith(("amazonaws.com", "amazonaws.com.cn")):
+            return OPEN
+        label = name[: name.index(".") + 1]
+        if name != asked.principal and asked.principal.startswith(label):
+            return OPEN  # the same service under another name
+        return frozenset({name == asked.principal})
     caller = asked.principal
     if len(name) == 12 and name.isdecimal():
         name = ":".join(
@@ -155,7 +170,8 @@ def resource(one: dict[str, Any], asked: Asked, version: str) -> Answers:
         elif asked.key_arn is None:
             result = either(result, OPEN)
         else:
-            result = either(result, arn_like(text, asked.key_arn, version))
+            pattern = marked(text, version)
+            result = either(result, OPEN if pattern is None else arn_like(pattern, asked.key_arn))
     return result if name == "Resource" else opposite(result)
 
 
@@ -180,12 +196,27 @@ def key_type(name: str) -> str | None:
     return "string" if name == "kms:recipientattestation:imagesha384" else KNOWN.get(name)
 
 
-def condition(  # noqa: C901, PLR0911 - one return for each sentence of the text
-    operator: str, key: str, values: list[Any], asked: Asked, version: str
+def condition(operator: str, key: str, values: list[Any], asked: Asked, version: str) -> Answers:
+    """Evaluate one operator on one key; "an empty string" is a value, or is "a null data set"."""
+    found = asked.keys.get(lower(key), [])
+    readings = [found] if found is None else [found, [value for value in found if value]]
+    if version == "2012-10-17" and "${" in key:
+        return OPEN  # variables are documented for values
+    return frozenset[bool]().union(
+        *(read_condition(operator, key, values, reading, version) for reading in readings)
+    )
+
+
+def lower(text: str) -> str:
+    """Return the text with its ASCII letters in lower case."""
+    return "".join(c.lower() if c.isascii() else c for c in text)
+
+
+def read_condition(  # noqa: C901, PLR0911 - one return for each sentence of the text
+    operator: str, key: str, values: list[Any], found: list[str] | None, version: str
 ) -> Answers:
-    """Evaluate one operator on one key."""
-    name = "".join(c.lower() if c.isascii() else c for c in key)
-    kind = key_type(name)
+    """Evaluate one operator on the values of one key."""
+    kind = key_type(lower(key))
     quantifier, _, bare = operator.rpartition(":")
     if_exists = bare.endswith("IfExists")
     bare = bare.removesuffix("IfExists")
@@ -200,7 +231,6 @@ def condition(  # noqa: C901, PLR0911 - one return for each sentence of the text
         "Null",
     ):
         return OPEN
-    found = asked.keys.get(name, [])
     if kind is None or found is None:
         return OPEN
     texts = [str(value).lower() if isinstance(value, bool) else str(value) for value in values]
@@ -230,16 +260,10 @@ def one_value(  # noqa: PLR0911 - one return for each operator
     bare: str, text: str, value: str, version: str
 ) -> Answers:
     """Compare one value of the policy with one of the request."""
-    stars = text
-    if version == "2012-10-17":
-        plain = text
-        for special, stand_in in (("*", "\ue000"), ("?", "\ue001"), ("$", "\ue002")):
-            plain = plain.replace("${" + special + "}", stand_in)
-        if "${" in plain:
-            return OPEN
-        stars, text = plain, plain
-        for special, stand_in in (("*", "\ue000"), ("?", "\ue001"), ("$", "\ue002")):
-            text = text.replace(stand_in, special)
+    stars = marked(text, version)
+    if stars is None:
+        return OPEN
+    text = "".join(STAND_INS.get(c, c) for c in stars)
     if bare == "StringEquals":
         return frozenset({text == value})
     if bare == "StringEqualsIgnoreCase":
@@ -250,13 +274,23 @@ def one_value(  # noqa: PLR0911 - one return for each operator
         return frozenset({glob(stars, value)})
     if bare == "Bool":
         return frozenset({text == value}) if text in ("true", "false") else OPEN
-    return arn_like(stars, value, version)
+    return arn_like(stars, value)
 
 
-def arn_like(pattern: str, value: str, version: str) -> Answers:
+STAND_INS = {"\ue000": "*", "\ue001": "?", "\ue002": "$"}
+
+
+def marked(text: str, version: str) -> str | None:
+    """Return the text with stand-ins for `${*}`, `${?}` and `${$}`, None if it has a variable."""
+    if version != "2012-10-17":
+        return text
+    for stand_in, special in STAND_INS.items():
+        text = text.replace("${" + special + "}", stand_in)
+    return None if "${" in text else text
+
+
+def arn_like(pattern: str, value: str) -> Answers:
     """Check "each of the six colon-delimited components" by itself."""
-    if version == "2012-10-17" and "${" in pattern:
-        return OPEN
     wanted, found = pattern.split(":", 5), value.split(":", 5)
     if len(wanted) != 6 or len(found) != 6 or wanted[0] != "arn" or found[0] != "arn":
         return OPEN
@@ -265,7 +299,6 @@ def arn_like(pattern: str, value: str, version: str) -> Answers:
 
 def glob(pattern: str, text: str) -> bool:
     """Match * and ? by the definition; U+E000 to U+E002 stand for escaped characters."""
-    escaped = {"\ue000": "*", "\ue001": "?", "\ue002": "$"}
 
     @cache
     def rest(at: int, position: int) -> bool:
@@ -276,7 +309,7 @@ def glob(pattern: str, text: str) -> bool:
             return rest(at + 1, position) or (position < len(text) and rest(at, position + 1))
         if position == len(text):
             return False
-        is_same = character == "?" or escaped.get(character, character) == text[position]
+        is_same = character == "?" or STAND_INS.get(character, character) == text[position]
         return is_same and rest(at + 1, position + 1)
 
     return rest(0, 0)

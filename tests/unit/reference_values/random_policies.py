@@ -3,8 +3,6 @@
 import random
 from typing import Any
 
-from unit.reference_values.iam_evaluator import Asked
-
 PREFIX = "kms:RecipientAttestation:"
 ACCOUNT, OTHER = "111122223333", "444455556666"
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd"
@@ -21,6 +19,7 @@ CALLERS = [
     f"arn:aws-us-gov:iam::{ACCOUNT}:role/app/payments",
     "ec2.amazonaws.com",
 ]
+SERVICES = ["ec2.amazonaws.com", "ec2.us-east-1.amazonaws.com", "ec2.amazonaws.com.cn"]
 NAMES: list[tuple[str, str]] = [
     ("AWS", "*"),
     *(("AWS", caller) for caller in CALLERS[:-1]),
@@ -29,9 +28,10 @@ NAMES: list[tuple[str, str]] = [
     ("AWS", f"arn:aws:iam::{OTHER}:root"),
     ("AWS", f"arn:aws:iam::{ACCOUNT}:role/payments"),
     ("AWS", "AROAEXAMPLEID"),
-    ("Service", "ec2.amazonaws.com"),
+    *(("Service", service) for service in SERVICES),
     ("Service", "lambda.amazonaws.com"),
     ("Federated", "accounts.google.com"),
+    ("CanonicalUser", "79a59df900b949e5"),
 ]
 ACTIONS = [
     "*",
@@ -45,8 +45,15 @@ ACTIONS = [
     "kms:CreateGrant",
     "kms:Sign",
     "kms:De*y*",
+    "kms:ReEncrypt*",
+    "*:?e*",
 ]
-OPERATIONS = ["Decrypt", "Decrypt", "Decrypt", "GenerateDataKey", "CreateGrant", "Sign", "Encrypt"]
+OPERATIONS = [
+    *("Decrypt", "Decrypt", "Decrypt", "Decrypt", "GenerateDataKey", "DeriveSharedSecret"),
+    *("CreateGrant", "Sign", "Encrypt", "ReEncryptFrom"),
+]
+TAKE_A_DOCUMENT = ("Decrypt", "GenerateDataKey", "DeriveSharedSecret")
+TAKE_NO_CONTEXT = ("CreateGrant", "Sign", "DeriveSharedSecret")
 RESOURCES = [
     "*",
     "*",
@@ -56,6 +63,9 @@ RESOURCES = [
     KEY[:-2] + "*",
     "arn:aws:kms:*:*:key/?234abcd",
     "arn:aws:kms:*",
+    "arn:*:kms:us-*:1111?2223333:key/*",
+    KEY.replace("key/", "key/${*}"),
+    KEY.replace("1234abcd", "${aws:username}"),
 ]
 STRINGS = ["StringEquals", "StringEqualsIgnoreCase", "StringLike"]
 NEGATED = ["StringNotEquals", "StringNotEqualsIgnoreCase", "StringNotLike"]
@@ -68,6 +78,11 @@ CONTEXTS = [
     {"app": "a", "APP": "b"},
     {"größe": "1"},
     {"tenant": "PAYMENTS"},
+    {"app": ""},
+    {"app": "", "tenant": "7"},
+    {"": "payments"},
+    {"": "a", "app": "payments"},
+    {"${aws:username}": "a"},
 ]
 
 
@@ -93,7 +108,7 @@ def statement(rng: random.Random) -> dict[str, Any]:
             names.setdefault("AWS", []).append(ROLE)
         found["Principal"] = {key: few(rng, values) for key, values in names.items()}
     else:
-        found["NotPrincipal"] = {"AWS": ROLE}
+        found["NotPrincipal"] = rng.choice(["*", {"AWS": ROLE}, {"AWS": [ROLE, ACCOUNT]}])
     found[pick(rng, "Action", "NotAction")] = few(rng, rng.sample(ACTIONS, rng.randint(1, 3)))
     if rng.random() < 0.97:
         element = pick(rng, "Resource", "NotResource")
@@ -114,44 +129,59 @@ def few(rng: random.Random, values: list[Any]) -> Any:
 
 
 def conditions(rng: random.Random) -> dict[str, dict[str, Any]]:
-    """Return one to three operators on keys."""
+    """Return one to three operators on keys, now and then with Null for one of the keys."""
     found: dict[str, dict[str, Any]] = {}
     for _ in range(rng.randint(1, 3)):
         operator, key, values = rng.choice(MAKERS)(rng)
-        kept = found.setdefault(operator, {})
-        if key.lower() not in {other.lower() for other in kept}:
-            kept[key] = few(rng, values)
+        add(rng, found, operator, key, values)
+        if rng.random() < 0.15:  # as AWS's text wants it beside ForAllValues
+            add(rng, found, "Null", key, [rng.choice(["true", "false", "false"])])
     return found
+
+
+def add(
+    rng: random.Random, found: dict[str, dict[str, Any]], operator: str, key: str, values: list[Any]
+) -> None:
+    """Add a condition, unless the operator has the key already."""
+    kept = found.setdefault(operator, {})
+    if key.lower() not in {other.lower() for other in kept}:
+        kept[key] = few(rng, values)
 
 
 def modified(rng: random.Random, operator: str) -> str:
     """Return an operator, now and then with a set operator or IfExists."""
     chance = rng.random()
-    if chance < 0.08:
+    if chance < 0.1:
         operator = f"ForAllValues:{operator}"
-    elif chance < 0.16:
+    elif chance < 0.2:
         operator = f"ForAnyValue:{operator}"
-    return operator + ("IfExists" if rng.random() < 0.1 else "")
+    return operator + ("IfExists" if rng.random() < 0.15 else "")
 
 
 def attestation(rng: random.Random) -> tuple[str, str, list[Any]]:
     """Return a condition on a PCR."""
     name = rng.choice(
-        ["PCR0", "pcr0", "ImageSha384", "PCR8", "NitroTPMPCR4", "PCR31", "PCR32", "PCR00"]
+        [
+            *("PCR0", "PCR0", "pcr0", "ImageSha384", "imagesha384", "PCR8", "PCR31", "PCR9"),
+            *("NitroTPMPCR4", "nitrotpmpcr4", "NitroTPMPCR7", "NitroTPMPCR23"),
+            *("PCR32", "PCR00", "NitroTPMPCR24", "NitroTPMPCR04"),
+        ]
     )
-    digests = [*DIGESTS, DIGESTS[0].upper(), "a1*", "?1" * 48, "ß", "${aws:username}"]
+    digests = [*DIGESTS, DIGESTS[0].upper(), "a1*", "?1" * 48, "ß", "${aws:username}", "*", "", 0]
     operator = rng.choice([*STRINGS, *STRINGS, *NEGATED, *NEGATED, "Bool", "ArnLike"])
     return modified(rng, operator), PREFIX + name, rng.choices(digests, k=rng.randint(1, 2))
 
 
 def presence(rng: random.Random) -> tuple[str, str, list[Any]]:
     """Return a Null condition."""
-    keys = ["PCR0", "NitroTPMPCR7", "PCR9"]
-    key = rng.choice(
-        [*(PREFIX + name for name in keys), "kms:ViaService", "kms:EncryptionContextKeys"]
-    )
-    values = [rng.choice([True, "true", "false", False, "TRUE"])]
-    return rng.choice(["Null", "Null", "Null", "NullIfExists"]), key, values
+    keys = [
+        *(PREFIX + name for name in ("PCR0", "ImageSha384", "NitroTPMPCR7", "PCR9", "PCR40")),
+        *("kms:ViaService", "kms:EncryptionContextKeys", "kms:EncryptionContext:app"),
+        *("aws:PrincipalArn", "aws:SecureTransport", "kms:CallerAccount", "aws:SourceVpc"),
+    ]
+    values = rng.sample([True, "true", "false", False, "TRUE"], rng.choice([1, 1, 1, 2]))
+    operators = ["Null", "Null", "Null", "Null", "NullIfExists", "ForAllValues:Null"]
+    return rng.choice(operators), rng.choice(keys), values
 
 
 def transport(rng: random.Random) -> tuple[str, str, list[Any]]:
@@ -167,7 +197,7 @@ def transport(rng: random.Random) -> tuple[str, str, list[Any]]:
 def caller(rng: random.Random) -> tuple[str, str, list[Any]]:
     """Return a condition on the caller."""
     if rng.random() < 0.3:
-        operator = rng.choice([*STRINGS, *NEGATED])
+        operator = modified(rng, rng.choice([*STRINGS, *NEGATED]))
         return operator, "kms:CallerAccount", [rng.choice([ACCOUNT, OTHER, "1111*", int(ACCOUNT)])]
     patterns = [
         ROLE,
@@ -175,6 +205,11 @@ def caller(rng: random.Random) -> tuple[str, str, list[Any]]:
         "arn:*:iam::*:user/adm?n",
         "*",
         "arn:aws:iam::*",
+        CALLERS[1],
+        "arn:aws:sts::*:assumed-role/payments/*",
+        f"arn:aws:iam::{ACCOUNT}:root",
+        "arn:aws*:*::1111????????:*",
+        "arn:aws:iam::${*}:role/app/payments",
     ]
     operator = modified(rng, rng.choice([*ARNS, *ARNS, *STRINGS, *NEGATED]))
     return operator, "aws:PrincipalArn", rng.sample(patterns, rng.randint(1, 2))
@@ -195,14 +230,17 @@ def context(rng: random.Random) -> tuple[str, str, list[Any]]:
         "app",
         "tenant",
         "App",
+        "",
+        "*",
     ]
     values = rng.sample(texts, rng.randint(1, 2))
     operator = rng.choice([*STRINGS, *NEGATED])
     if rng.random() < 0.5:
-        key = rng.choice(["app", "APP", "tenant", "größe"])
+        key = rng.choice(["app", "app", "APP", "tenant", "größe", "${aws:username}"])
         return modified(rng, operator), f"kms:EncryptionContext:{key}", values
-    quantifier = rng.choice(["ForAnyValue:", "ForAllValues:", ""])
-    return quantifier + operator, "kms:EncryptionContextKeys", values
+    quantifier = rng.choice(["ForAnyValue:", "ForAllValues:", "ForAllValues:", ""])
+    suffix = rng.choice(["", "", "", "IfExists"])
+    return quantifier + operator + suffix, "kms:EncryptionContextKeys", values
 
 
 def others(rng: random.Random) -> tuple[str, str, list[Any]]:
@@ -233,64 +271,30 @@ MAKERS = [
 ]
 
 
-def request(rng: random.Random) -> tuple[dict[str, Any], Asked]:
-    """Return the arguments of `simulate` and the same request for the second evaluator."""
-    operation, principal = rng.choice(OPERATIONS), rng.choice([*CALLERS, ROLE, ROLE, ROLE])
-    arguments: dict[str, Any] = {"operation": operation, "principal": principal}
-    asked = Asked(operation, principal)
+def request(rng: random.Random) -> dict[str, Any]:
+    """Return the arguments of `simulate`; kind and transport as their values."""
+    principal = rng.choice([*CALLERS, *SERVICES, ROLE, ROLE, ROLE, ROLE])
+    arguments: dict[str, Any] = {"operation": rng.choice(OPERATIONS), "principal": principal}
     if ":assumed-role/payments/" in principal and rng.random() < 0.5:
-        arguments["role_arn"] = asked.role_arn = ROLE
+        arguments["role_arn"] = ROLE
     if rng.random() < 0.8:
-        arguments["key_arn"] = asked.key_arn = KEY
-    keys = asked.keys
-    keys["aws:securetransport"] = ["true"]
+        arguments["key_arn"] = KEY
     if rng.random() < 0.1:
-        arguments["transport"], keys["aws:securetransport"] = "false", ["false"]
+        arguments["transport"] = "false"
     if rng.random() < 0.2:
         arguments["via_service"] = "ec2.us-east-1.amazonaws.com"
-        keys["kms:viaservice"] = ["ec2.us-east-1.amazonaws.com"]
-    is_session = ":assumed-role/" in principal
-    role = asked.role_arn if is_session else principal
-    is_service = not principal.startswith("arn:")
-    keys["aws:principalarn"] = None if is_service or role is None else [role]
-    keys["kms:calleraccount"] = None if is_service else [asked.account]
-    _document(rng, arguments, keys)
-    _context(rng, arguments, keys)
-    return arguments, asked
+    if arguments["operation"] in TAKE_A_DOCUMENT and rng.random() < 0.8:
+        arguments.update(document(rng))
+    if arguments["operation"] not in TAKE_NO_CONTEXT:
+        arguments["encryption_context"] = rng.choice(CONTEXTS)
+    return arguments
 
 
-def _document(
-    rng: random.Random, arguments: dict[str, Any], keys: dict[str, list[str] | None]
-) -> None:
-    if arguments["operation"] not in ("Decrypt", "GenerateDataKey") or rng.random() < 0.2:
-        return
+def document(rng: random.Random) -> dict[str, Any]:
+    """Return a kind of document and some of its PCRs."""
     kind = rng.choice(["enclave", "enclave", "enclave", "nitrotpm"])
     indexes = [0, 8] if kind == "enclave" else [0, 4, 7]
-    pcrs = {index: rng.choice(DIGESTS) for index in indexes}
+    pcrs = {index: bytes.fromhex(rng.choice(DIGESTS)) for index in indexes}
     if rng.random() < 0.3:
-        pcrs[31] = DIGESTS[0]
-    arguments["pcrs"] = {index: bytes.fromhex(digits) for index, digits in pcrs.items()}
-    arguments["kind"] = kind
-    for index, digits in pcrs.items():
-        stem = "pcr" if kind == "enclave" else "nitrotpmpcr"
-        keys[f"kms:recipientattestation:{stem}{index}"] = [digits]
-    if kind == "enclave":
-        keys["kms:recipientattestation:imagesha384"] = [pcrs[0]]
-
-
-def _context(
-    rng: random.Random, arguments: dict[str, Any], keys: dict[str, list[str] | None]
-) -> None:
-    names = ["app", "tenant", "größe"]
-    if arguments["operation"] == "CreateGrant":
-        keys.update({f"kms:encryptioncontext:{name}": None for name in names})
-        keys["kms:encryptioncontextkeys"] = None
-        return
-    pairs: dict[str, str] = {} if arguments["operation"] == "Sign" else rng.choice(CONTEXTS)
-    arguments["encryption_context"] = pairs
-    keys["kms:encryptioncontextkeys"] = list(pairs)
-    keys["kms:encryptioncontext:größe"] = None  # "not case sensitive" says nothing of ö
-    for name in names[:2]:
-        values = [value for key, value in pairs.items() if key.lower() == name]
-        is_certain = len(values) < 2 and all(key.isascii() for key in pairs)
-        keys[f"kms:encryptioncontext:{name}"] = values if is_certain else None
+        pcrs[31] = bytes.fromhex(DIGESTS[0])
+    return {"pcrs": pcrs, "kind": kind}

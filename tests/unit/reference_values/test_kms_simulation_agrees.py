@@ -1,47 +1,19 @@
 """The library and a second evaluator, written from AWS's text, decide random policies alike."""
 
-import json
 import random
-from typing import Any
 
 import pytest
 
-from nitro_attest import DocumentKind, PolicyError
-from nitro_attest.reference_values import kms
+from unit.reference_values.both_evaluators import decided_by_both
 from unit.reference_values.iam_evaluator import Asked, outcome
 from unit.reference_values.random_policies import policy, request
 
 CHUNK = 500
 
 
-def _library(document: str, arguments: dict[str, Any]) -> str:
-    given = dict(arguments)
-    if "kind" in given:
-        given["kind"] = DocumentKind(given["kind"])
-    if "transport" in given:
-        given["transport"] = kms.Transport(given["transport"])
-    try:
-        decision = kms.simulate(document, **given)
-    except PolicyError as exc:
-        return "undecided" if "cannot be decided exactly" in exc.problem else str(exc)
-    return "allow" if decision.allowed else "deny"
-
-
 def _check(seed: int) -> str:
     rng = random.Random(seed)  # noqa: S311 - not for secrets
-    document = policy(rng)
-    arguments, asked = request(rng)
-    expected = outcome(document, asked)
-    found = _library(json.dumps(document), arguments)
-    assert found == expected, (seed, json.dumps(document, indent=1), arguments)
-    _lenient(document, arguments, expected)
-    return expected
-
-
-def _lenient(document: dict[str, Any], arguments: dict[str, Any], expected: str) -> None:
-    """Lenient mode allows what strict mode allows, and nothing that is not decided."""
-    given = {**arguments, "strictness": kms.Strictness.LENIENT}
-    assert _library(json.dumps(document), given) == ("allow" if expected == "allow" else "deny")
+    return decided_by_both(policy(rng), request(rng))
 
 
 @pytest.mark.parametrize("chunk", range(2))

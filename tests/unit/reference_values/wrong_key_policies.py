@@ -181,6 +181,13 @@ REQUESTS: list[tuple[str, dict[str, Any], str]] = [
     ("Decrypt", {"encryption_context": {"a": 1}}, "encryption_context"),
     ("Decrypt", {"encryption_context": {1: "a"}}, "encryption_context"),
     ("Decrypt", {"encryption_context": {"a": "b" * 8192}}, "encryption_context"),
+    ("Decrypt", {"encryption_context": None}, "encryption_context"),
+    ("Decrypt", {"pcrs": [bytes(48)]}, "pcrs"),
+    ("Decrypt", {"pcrs": RIGHT, "kind": "nitrotpm"}, "kind"),
+    ("Decrypt", {"document": b"\x84"}, "document"),
+    ("Decrypt", {"transport": "false"}, "transport"),
+    ("Decrypt", {"strictness": "strict"}, "strictness"),
+    ("Decrypt", {"via_service": ""}, "via_service"),
     ("Decrypt", {"via_service": 1}, "via_service"),
     ("Decrypt", {"via_service": "a" * 2049}, "via_service"),
 ]

@@ -70,6 +70,7 @@ _COMPARISONS: Final = {
     "Bool": (Comparison.BOOL, False),
     "Null": (Comparison.NULL, False),
 }
+_EMPTY: Final = "whether an empty value is a value or none is not documented"
 _STRINGS: Final = frozenset(
     {Comparison.EQUALS, Comparison.EQUALS_IGNORE_CASE, Comparison.LIKE, Comparison.NULL}
 )
@@ -102,11 +103,29 @@ def holds(condition: Condition, request: Facts, variables: Variables) -> Truth:
     operator = read_operator(condition.operator)
     if operator is None:
         return Undecided(f"the operator {condition.operator[:60]!a} is not supported")
+    if variables is Variables.REPLACED and "${" in condition.key:
+        return Undecided("a policy variable in the name of a condition key is not supported")
     fact = request.fact(condition.key)
     if isinstance(fact, Undecided):
         return fact
     if operator.comparison not in _FITS[fact.type]:
         return Undecided(f"{condition.operator} is not meant for a key that is {fact.type.value}")
+    answers = {_holds_for(reading, condition, operator, variables) for reading in _readings(fact)}
+    return answers.pop() if len(answers) == 1 else Undecided(_EMPTY)
+
+
+def _readings(fact: Fact) -> tuple[Fact, ...]:
+    """Return what AWS's text can take the values for: an empty one is a value, or is none.
+
+    ForAllValues "also returns true [...] if the key values resolve to a null data set, such as an
+    empty string", and Null asks whether "its value is not null".
+    """
+    if "" not in fact.values:
+        return (fact,)
+    return (fact, Fact(fact.type, tuple(filter(None, fact.values))))
+
+
+def _holds_for(fact: Fact, condition: Condition, operator: Operator, variables: Variables) -> Truth:
     if operator.comparison is Comparison.NULL:
         return any_of(_is_null(value, fact) for value in condition.values)
     return _matches(condition, operator, fact, variables)

@@ -7,7 +7,7 @@ boundaries are not.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, final
 
@@ -23,7 +23,12 @@ from nitro_attest.reference_values._kms.policy_document import (
     StatementName,
 )
 from nitro_attest.reference_values._kms.principals import Grant, names_caller
-from nitro_attest.reference_values._kms.request import Request, Transport, make_request
+from nitro_attest.reference_values._kms.request import (
+    OtherPcrs,
+    Request,
+    Transport,
+    make_request,
+)
 from nitro_attest.reference_values._kms.truth import Truth, Undecided, all_of, any_of, negated
 
 _NO_CONTEXT: Final[Mapping[str, str]] = {}
@@ -81,8 +86,9 @@ def simulate(  # noqa: PLR0913 - the parts of a request, each named
     role, user, root user or session, or a service's name; `role_arn` is the role of a session, with
     its path, for `aws:PrincipalArn`. The attestation document is given as `document` (whose claims
     this function does not verify) or as `pcrs` of 48 bytes each and their `kind`; without either
-    the request carries none. `key_arn` is needed where a Resource is not `*`; `account` is the
-    key's, 12 digits. `via_service` is None for a direct call.
+    the request carries none. A PCR that is not among `pcrs` never allows anything: it is absent
+    where that denies, and otherwise not decidable. `key_arn` is needed where a Resource is not `*`;
+    `account` is the key's, 12 digits. `via_service` is None for a direct call.
 
     Raises:
         PolicyError: The policy cannot be read, the parts of the request contradict each other, or,
@@ -90,6 +96,8 @@ def simulate(  # noqa: PLR0913 - the parts of a request, each named
             field names the statement.
 
     """
+    if type(strictness) is not Strictness:
+        raise PolicyError("strictness", "expected a Strictness")
     if not isinstance(policy, KeyPolicy):
         policy = KeyPolicy.read(policy)
     request = make_request(
@@ -105,6 +113,11 @@ def simulate(  # noqa: PLR0913 - the parts of a request, each named
         via_service=via_service,
         transport=transport,
     )
+    decision = _decide(_sort(policy, request), request, policy.source, strictness)
+    if not decision.allowed or pcrs is None:
+        return decision
+    # `pcrs` may be a part of the document's: no Allow rests on a PCR that is not among them.
+    request = replace(request, other_pcrs=OtherPcrs.UNKNOWN)
     return _decide(_sort(policy, request), request, policy.source, strictness)
 
 

@@ -134,9 +134,16 @@ def _same_account(named: Caller, caller: Caller, role_arn: str | None) -> Truth:
             return role_arn is None and named.role == caller.role
         case Kind.SESSION, Kind.ROLE if named.role == caller.role:
             return Undecided("one session of the role is named; simulate that session's ARN")
+        case Kind.SERVICE, Kind.SERVICE if _label(named) == _label(caller):
+            return Undecided("whether two names of a service are one principal is not documented")
         case Kind.USER, Kind.FEDERATED_USER:
             return Undecided(
                 "whether a user's name covers its federated sessions is not documented"
             )
         case _:
             return False
+
+
+def _label(service: Caller) -> str:
+    """Return the first part of a service's name: `logs` of `logs.us-east-1.amazonaws.com`."""
+    return service.text.partition(".")[0]

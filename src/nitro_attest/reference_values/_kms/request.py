@@ -61,6 +61,14 @@ class Fact:
     values: tuple[str, ...]
 
 
+@final
+class OtherPcrs(Enum):
+    """What the PCRs are that a request does not list: not in the document, or not known."""
+
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
 class Facts(Protocol):
     """What conditions are evaluated against."""
 
@@ -81,6 +89,7 @@ class Request:
     key_account: str | None
     kind: DocumentKind
     pcrs: Mapping[int, str] | None
+    other_pcrs: OtherPcrs
     context: Mapping[str, str]
     facts: Mapping[str, Fact | Undecided]
 
@@ -88,10 +97,22 @@ class Request:
         """Return what the request says for a condition key; names of keys have no case."""
         name = ascii_lower(key)
         if name.startswith(ATTESTATION):
-            return pcr_fact(name, self.kind, self.pcrs)
+            return self._pcr(name)
         if name.startswith(CONTEXT):
             return self._context(name[len(CONTEXT) :])
         return self.facts.get(name, Undecided(f"the value of {key[:80]!a} is not known here"))
+
+    def _pcr(self, name: str) -> Fact | Undecided:
+        wanted = read_pcr_key(name)
+        if (
+            self.other_pcrs is OtherPcrs.UNKNOWN
+            and self.pcrs is not None
+            and wanted is not None
+            and wanted[0] is self.kind
+            and wanted[1] not in self.pcrs
+        ):
+            return Undecided(f"PCR{wanted[1]} of the document is not given")
+        return pcr_fact(name, self.kind, self.pcrs)
 
     def _context(self, name: str) -> Fact | Undecided:
         """Find a pair of the encryption context; "not case sensitive" is certain only for ASCII."""
@@ -148,12 +169,16 @@ def make_request(  # noqa: PLR0913 - the parts of a request, each named
 
     """
     check_operation(operation)
+    if type(kind) is not DocumentKind:
+        raise PolicyError("kind", "expected a DocumentKind")
     caller = read_caller(principal)
     _check_role(caller, role_arn)
     key_account = _check_key(key_arn, account)
     if document is not None and pcrs is not None:
         raise PolicyError("pcrs", "expected pcrs or a document, found both")
     if document is not None:
+        if not isinstance(cast("object", document), (UnverifiedDocument, Claims)):
+            raise PolicyError("document", "expected Claims or an UnverifiedDocument")
         kind, pcrs = document.kind, document.pcrs
     if pcrs is not None and operation not in TAKE_A_DOCUMENT:
         raise PolicyError(
@@ -168,6 +193,7 @@ def make_request(  # noqa: PLR0913 - the parts of a request, each named
         key_account=key_account,
         kind=kind,
         pcrs=None if pcrs is None else _check_pcrs(pcrs),
+        other_pcrs=OtherPcrs.ABSENT,
         context=_check_context(encryption_context, operation),
         facts=_facts(caller, role_arn, encryption_context, operation, via_service, transport),
     )
@@ -190,11 +216,15 @@ def _facts(  # noqa: PLR0913, PLR0917 - private; one argument a condition key
     names: Fact | Undecided = Fact(KeyType.STRINGS, tuple(context))
     if operation == "CreateGrant":
         names = Undecided("the encryption context of CreateGrant is that of its constraints")
-    if via_service is not None and (type(via_service) is not str or len(via_service) > MAX_TEXT):
+    if type(transport) is not Transport:
+        raise PolicyError("transport", "expected a Transport")
+    if via_service is not None and (
+        type(via_service) is not str or not 0 < len(via_service) <= MAX_TEXT
+    ):
         raise PolicyError("via_service", "expected such as ec2.us-east-1.amazonaws.com, or None")
     return {
         "aws:principalarn": arn,
-        "aws:securetransport": Fact(KeyType.BOOL, (Transport(transport).value,)),
+        "aws:securetransport": Fact(KeyType.BOOL, (transport.value,)),
         "kms:calleraccount": account,
         "kms:viaservice": Fact(KeyType.STRING, () if via_service is None else (via_service,)),
         CONTEXT_NAMES: names,
@@ -234,6 +264,8 @@ def _check_key(key_arn: str | None, account: str | None) -> str | None:
 
 def _check_pcrs(pcrs: Mapping[int, bytes]) -> dict[int, str]:
     """Return the PCRs as KMS compares them: 96 lower-case hex digits."""
+    if not isinstance(cast("object", pcrs), Mapping):
+        raise PolicyError("pcrs", "expected a mapping of indexes to values")
     for index, value in pcrs.items():
         if type(index) is not int or not 0 <= index < PCRS[DocumentKind.ENCLAVE]:
             raise PolicyError("pcrs", "expected indexes from 0 to 31")
@@ -243,6 +275,8 @@ def _check_pcrs(pcrs: Mapping[int, bytes]) -> dict[int, str]:
 
 
 def _check_context(context: Mapping[str, str], operation: str) -> dict[str, str]:
+    if not isinstance(cast("object", context), Mapping):
+        raise PolicyError("encryption_context", "expected a mapping of names to values")
     for pair in cast("Mapping[object, object]", context).items():
         if not all(type(text) is str for text in pair):
             raise PolicyError("encryption_context", "expected pairs of text")
