@@ -246,6 +246,28 @@ def test_sarif_points_at_the_line_where_the_statement_begins(folder: Path) -> No
     } == {1}
 
 
+def test_sarif_says_of_every_result_whether_it_is_suppressed(folder: Path) -> None:
+    """All results of a run have suppressions, or none has (3.27.23)."""
+    results = sarif(
+        lint(folder, DEFAULT, "--ignore", "policy-change=known", "--format", "sarif").out
+    )["results"]
+    expected = [{"kind": "external", "justification": "known"}]
+    found = {it["ruleId"]: it["suppressions"] for it in results}
+    assert found.pop("policy-change") == expected
+    assert list(found.values()) == [[], []]
+
+
+@pytest.mark.parametrize("sid", ["{0}", "a}b{c", "[here](https://example.com)", "[[x]](1)"])
+def test_a_sid_is_neither_a_placeholder_nor_a_link_in_sarif(folder: Path, sid: str) -> None:
+    """A viewer replaces {0} (3.11.5) and makes a link of ]( (3.11.6)."""
+    policy = {"Statement": {**DEFAULT["Statement"][0], "Sid": sid}}
+    for result in sarif(lint(folder, policy, "--format", "sarif").out)["results"]:
+        text = result["message"]["text"]
+        assert "](" not in text
+        shown = text.replace("{{", "{").replace("}}", "}").replace("] (", "](")
+        assert f'Statement[0]("{sid}")' in shown.replace("Statement[0] (", "Statement[0](")
+
+
 def test_the_schema_notices_what_sarif_does_not_allow() -> None:
     """The test's own schema: a line 0, a level that does not exist, no message, another version."""
     text = to_sarif(kms.lint(DEFAULT), file="a.json", text="", ignored={})
@@ -253,6 +275,8 @@ def test_the_schema_notices_what_sarif_does_not_allow() -> None:
         ('"startLine": 1', '"startLine": 0'),
         ('"level": "error"', '"level": "fatal"'),
         ('"message"', '"massage"'),
+        ('"text": "Statement[0]', '"text": "{0} Statement[0]'),
+        ('"text": "Statement[0]', '"text": "[x](1) Statement[0]'),
         ('"version": "2.1.0"', '"version": "2.0.0"'),
         ('"uri": "a.json"', '"uri": "a b.json"'),
     ]
@@ -323,6 +347,10 @@ def test_the_only_principal_of_a_policy_is_the_default(folder: Path) -> None:
     assert (several.code, ADMIN in several.err) == (2, True)
     nobody = simulate(folder, {"Statement": {**USE, "Principal": "*"}}, "--operation", "Decrypt")
     assert (nobody.code, "nobody" in nobody.err) == (2, True)
+    everyone_else = {k: v for k, v in USE.items() if k != "Principal"}
+    everyone_else["NotPrincipal"] = {"AWS": ROLE}
+    excluded = simulate(folder, {"Statement": everyone_else}, "--operation", "Decrypt")
+    assert (excluded.code, "nobody" in excluded.err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -511,6 +511,17 @@ def test_a_deny_for_everyone_takes_values_away(
     assert pinned(statement(allowed), deny(denied)) == expected
 
 
+@pytest.mark.parametrize("element", ["Resource", "NotResource"])
+def test_an_allow_of_another_resource_is_read_with_a_remark(element: str) -> None:
+    """The sets may hold more than this key accepts."""
+    elsewhere = {k: v for k, v in ATTESTED.items() if k != "Resource"}
+    elsewhere[element] = "arn:aws:kms:us-east-1:111122223333:key/1"
+    reading = kms.read_key_policy(key_policy(elsewhere))
+    assert len(reading.measurements) == 1
+    assert any("another key" in remark for remark in reading.remarks)
+    assert not any("another key" in it for it in kms.read_key_policy(key_policy(ATTESTED)).remarks)
+
+
 def test_a_deny_for_the_same_principals_takes_values_away() -> None:
     """It need not be for everyone; one for other operations changes nothing."""
     both = statement({"StringEquals": {KEY + "PCR0": [A, B]}})
@@ -545,6 +556,7 @@ def test_a_deny_for_the_same_principals_takes_values_away() -> None:
         deny({"StringNotEquals": {KEY + "PCR0": A.upper()}}),
         deny({"StringNotEquals": {KEY + "PCR32": A}}),
         {k: v for k, v in deny(NOT_A).items() if k != "Resource"},
+        {**{k: v for k, v in deny(NOT_A).items() if k != "Resource"}, "NotResource": "*"},
         {**{k: v for k, v in deny(NOT_A).items() if k != "Principal"}, "NotPrincipal": "*"},
     ],
 )

@@ -160,6 +160,73 @@ def test_a_deny_that_may_not_apply_guards_nothing(changes: dict[str, Any]) -> No
     assert "no-attestation" in codes(document)
 
 
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"Resource": ..., "NotResource": "*"},
+        {"Principal": ..., "NotPrincipal": "*"},
+        {"Resource": ...},
+    ],
+)
+def test_a_deny_that_never_applies_guards_nothing(elements: dict[str, Any]) -> None:
+    """It is about no key or nobody; with and without a document."""
+
+    def never(index: int) -> dict[str, Any]:
+        changed = {**deny(index), **elements}
+        return {name: value for name, value in changed.items() if value is not ...}
+
+    assert "no-attestation" in codes(policy(use({}, Action="kms:Decrypt"), never(0)))
+    pinned = use({"StringEquals": pins(0)}, Action="kms:Decrypt")
+    assert "pcr0-only" in codes(policy(pinned, never(1), never(2)))
+
+
+def test_a_deny_pins_only_for_the_operations_it_covers() -> None:
+    """PCR1 and PCR2 of GenerateDataKey are not compared."""
+    pinned = {"StringEquals": pins(0)}
+    guards = [{**deny(index), "Action": "kms:Decrypt"} for index in (1, 2)]
+    assert codes(policy(use(pinned, Action="kms:Decrypt"), *guards)) == set()
+    assert codes(policy(use(pinned), *guards)) == {"pcr0-only"}
+
+
+ANY_IMAGE: list[dict[str, Any]] = [
+    {"StringLike": {PREFIX + "PCR0": "*"}},
+    {"ForAnyValue:StringLike": {PREFIX + "PCR0": "?*"}},
+    {"StringLike": {PREFIX + "PCR0": "0a*"}},
+    {"StringLike": {PREFIX + "PCR0": [PCR[0], "?" * 95 + "a"]}},
+    {"Null": {PREFIX + "PCR0": "false"}},
+    {"Null": {PREFIX + "ImageSha384": "false"}, "StringNotEquals": {PREFIX + "PCR0": PCR[0]}},
+    {"Null": {PREFIX + "PCR8": "false"}, "ForAllValues:StringLike": {PREFIX + "PCR0": "*"}},
+]
+
+
+@pytest.mark.parametrize("condition", ANY_IMAGE)
+def test_a_document_of_any_image_is_not_enough(condition: dict[str, Any]) -> None:
+    """Whoever can start an enclave has one; the repair demands values."""
+    document = policy(MANAGE, use(condition))
+    (found,) = kms.lint(document)
+    assert (found.code, found.severity) == ("no-identity", kms.Severity.ERROR)
+    assert codes(repaired(document)) == set()
+    assert not _allowed(repaired(document), "Decrypt", ROLE, {0: b"\x0a" + bytes(47)})
+    assert _allowed(repaired(document), "Decrypt", ROLE, RIGHT)
+
+
+def test_a_document_of_any_instance_is_not_enough() -> None:
+    """The same for NitroTPM, whose repair has the keys of NitroTPM."""
+    document = policy(MANAGE, use({"StringLike": {PREFIX + "NitroTPMPCR4": "*"}}))
+    assert codes(document) == {"no-identity"}
+    right = _allowed(repaired(document), "Decrypt", ROLE, RIGHT_TPM, DocumentKind.NITRO_TPM)
+    assert right
+    assert not _allowed(repaired(document), "Decrypt", ROLE, RIGHT)
+
+
+def test_a_deny_without_values_leaves_a_document_of_any_image() -> None:
+    """It asks only that there is one; a Deny with values is enough."""
+    anything = {**deny(0), "Condition": {"Null": {PREFIX + "PCR0": "true"}}}
+    decrypt = use({}, Action="kms:Decrypt")
+    assert codes(policy(decrypt, anything)) == {"no-identity"}
+    assert codes(policy(decrypt, anything, deny(0), deny(1), deny(2))) == set()
+
+
 def test_everyone_is_not_guarded_by_a_deny_for_one_account() -> None:
     """An Allow for everyone reaches other accounts."""
     guard = {**deny(0), "Principal": {"AWS": ROOT}}
@@ -208,6 +275,31 @@ def test_a_statement_of_which_nothing_is_left_is_removed(actions: list[str]) -> 
     """An empty repair says so."""
     document = policy({**MANAGE, "Action": actions})
     assert [found.repaired for found in kms.lint(document)] == [()]
+
+
+def test_a_repair_never_puts_two_conditions_in_one_place() -> None:
+    """Both are demanded: the misspelt one stays where its right name is taken."""
+    key = "kms:RecipientAttestation:PCR0"
+    both: list[dict[str, dict[str, Any]]] = [
+        {"StringEqual": {key: PCR[0]}, "StringEquals": {key: [PCR[0], PCR[1]]}},
+        {"StringEquals": {key: [PCR[0], PCR[1]], "kms:RecipientAtestation:PCR0": PCR[0]}},
+    ]
+    for misspelt in both:
+        found = [it for it in kms.lint(policy(use(misspelt))) if it.code.startswith("unknown")]
+        assert found[0].repaired is not None
+        condition = json.loads(found[0].repaired[0])["Condition"]
+        assert sum(len(keys) for keys in condition.values()) == 3
+        assert PCR[1] in condition["StringEquals"][key]
+        assert condition.get("StringEqual", {}).get(key) == misspelt.get("StringEqual", {}).get(key)
+
+
+def test_a_name_that_is_misspelt_twice_is_repaired_in_both_places() -> None:
+    """One finding for a statement."""
+    condition = {"StringEqual": pins(0, 1, 2), "StringLikes": {"kms:ViaService": "ec2.*"}}
+    (found,) = (it for it in kms.lint(policy(use(condition))) if it.code == "unknown-operator")
+    assert found.why.count("There is no operator") == 2
+    assert found.repaired is not None
+    assert set(json.loads(found.repaired[0])["Condition"]) == {"StringEquals", "StringLike"}
 
 
 def test_lists_of_different_lengths_are_split_with_placeholders() -> None:

@@ -21,6 +21,7 @@ from nitro_attest.reference_values._kms.conditions import (
 from nitro_attest.reference_values._kms.operations import TAKE_A_DOCUMENT, covers
 from nitro_attest.reference_values._kms.patterns import ascii_lower
 from nitro_attest.reference_values._kms.policy_document import (
+    THIS_KEY,
     Condition,
     Effect,
     KeyPolicy,
@@ -93,6 +94,11 @@ def read_statements(
                 for found in statement.conditions
                 if not _is_of_documents(found)
             )
+            if statement.resources not in (None, THIS_KEY):
+                remarks.append(
+                    f'{statement.name} has a Resource other than "*", which may be another key: '
+                    "carried over as if it were this one."
+                )
             allows.append(_read_allow(statement, of_documents, place))
     for statement, place in denies:
         allows = _without_denied(allows, statement, place)
@@ -172,7 +178,7 @@ def _without_denied(
         raise PolicyError(
             place, "a Deny that looks at documents and at something else cannot be carried over"
         )
-    if statement.resources is None or statement.resources.texts != ("*",):
+    if statement.resources != THIS_KEY:
         raise PolicyError(place, 'a Deny that looks at documents needs the Resource "*"')
     tests = [_read_test(condition, place) for condition in statement.conditions]
     denied = _operations(statement)

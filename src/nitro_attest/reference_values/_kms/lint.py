@@ -5,12 +5,23 @@ key policy alone: IAM policies and grants can give no more than it delegates.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from nitro_attest.reference_values._kms.findings import CODES, Finding, Severity
+from nitro_attest.reference_values._kms.lint_digits import digit_findings
+from nitro_attest.reference_values._kms.lint_documents import document_findings
 from nitro_attest.reference_values._kms.lint_grammar import grammar_findings
 from nitro_attest.reference_values._kms.lint_paths import path_findings
 from nitro_attest.reference_values._kms.lint_values import value_findings
 from nitro_attest.reference_values._kms.policy_document import KeyPolicy
+
+_RULES: Final = (
+    grammar_findings,
+    path_findings,
+    document_findings,
+    digit_findings,
+    value_findings,
+)
 
 
 def lint(policy: KeyPolicy | str | bytes | Mapping[str, object]) -> tuple[Finding, ...]:
@@ -31,6 +42,6 @@ def lint(policy: KeyPolicy | str | bytes | Mapping[str, object]) -> tuple[Findin
 
 
 def _find(policy: KeyPolicy) -> Iterator[Finding]:
-    for rules in (grammar_findings, path_findings, value_findings):
+    for rules in _RULES:
         for code, name, why, repaired in rules(policy):
             yield Finding(code, CODES[code][0], name, why, repaired)

@@ -12,6 +12,7 @@ from nitro_attest.reference_values._kms.operations import (
 )
 from nitro_attest.reference_values._kms.patterns import Variables, ascii_lower, has_variable
 from nitro_attest.reference_values._kms.policy_document import (
+    THIS_KEY,
     Effect,
     KeyPolicy,
     Names,
@@ -45,6 +46,7 @@ _EVALUATED: Final = frozenset(
         "kms:encryptioncontextkeys",
     }
 )
+_LOOKED_UP: Final = 8  # in one statement; each costs about as much as the rest of the review
 _SOMEBODY: Final = {"AWS": "<ARN of the role of the parent instance>"}
 
 
@@ -113,7 +115,7 @@ def _resource(statement: Statement) -> Iterator[Found]:
     if statement.resources is None:
         why = "KMS stores a statement without Resource, and it has no effect."
         yield "no-resource", statement.name, why, fixed
-    elif statement.resources != Names("Resource", ("*",)):
+    elif statement.resources != THIS_KEY:
         why = (
             'Resource is not "*": in a key policy "*" is this key, and another ARN matches nothing.'
         )
@@ -121,33 +123,37 @@ def _resource(statement: Statement) -> Iterator[Found]:
 
 
 def _names(statement: Statement) -> Iterator[Found]:
-    for condition in statement.conditions:
-        if not is_known_operator(condition.operator):
-            meant = nearest_operator(condition.operator)
-            yield (
-                "unknown-operator",
-                statement.name,
-                f"There is no operator {shown(condition.operator)}; {meant} is probably meant.",
-                _renamed(statement, condition.operator, meant),
-            )
-        if not is_known_key(condition.key):
-            meant = nearest_key(condition.key)
-            yield (
-                "unknown-key",
-                statement.name,
-                (
-                    f"There is no condition key {shown(condition.key)}, so no request has "
-                    f"it; {meant} is probably meant."
-                ),
-                _renamed(statement, condition.key, meant),
-            )
+    """Find names that do not exist, all of a statement at once: each finding repeats it."""
+    operators = dict.fromkeys(condition.operator for condition in statement.conditions)
+    unknown = [operator for operator in operators if not is_known_operator(operator)]
+    if unknown:
+        meant = {operator: nearest_operator(operator) for operator in unknown[:_LOOKED_UP]}
+        why = [
+            f"There is no operator {shown(old)}; {new} is probably meant."
+            for old, new in meant.items()
+        ]
+        yield _unknown("unknown-operator", statement, why, meant, len(unknown))
+    keys = dict.fromkeys(condition.key for condition in statement.conditions)
+    unknown = [key for key in keys if not is_known_key(key)]
+    if unknown:
+        meant = {key: nearest_key(key) for key in unknown[:_LOOKED_UP]}
+        why = [
+            f"There is no condition key {shown(old)}, so no request has it; "
+            f"{new} is probably meant."
+            for old, new in meant.items()
+        ]
+        yield _unknown("unknown-key", statement, why, meant, len(unknown))
 
 
-def _renamed(statement: Statement, old: str, new: str) -> tuple[str, ...]:
+def _unknown(
+    code: str, statement: Statement, why: list[str], meant: dict[str, str], count: int
+) -> Found:
     def change(operator: str, key: str, values: list[str]) -> tuple[str, str, list[str]]:
-        return (new if operator == old else operator, new if key == old else key, values)
+        return meant.get(operator, operator), meant.get(key, key), values
 
-    return as_json(with_conditions(written(statement), change))
+    if count > len(meant):
+        why = [*why, f"{count - len(meant)} more names do not exist: repair these first."]
+    return code, statement.name, " ".join(why), as_json(with_conditions(written(statement), change))
 
 
 def _undecidable(statement: Statement, variables: Variables) -> str | None:

@@ -23,18 +23,19 @@ from nitro_attest.reference_values._kms.operations import (
 )
 from nitro_attest.reference_values._kms.patterns import Variables
 from nitro_attest.reference_values._kms.policy_document import (
+    THIS_KEY,
     Effect,
     KeyPolicy,
     Principals,
     Statement,
 )
 from nitro_attest.reference_values._kms.repairs import (
+    ENCLAVE_PINS,
     Written,
     as_json,
     conditions_of,
     is_attestation,
     operations_of,
-    placeholder,
     with_actions,
     with_conditions,
     with_pins,
@@ -45,11 +46,8 @@ from nitro_attest.reference_values._kms.truth import Truth, all_of
 
 _WATCHED: Final = (*PATHS_TO_PLAINTEXT, *SPEAK_FOR_THE_KEY, "PutKeyPolicy")
 _ARN_PARTS: Final = 6
-_NO_DOCUMENT: Final = AnyRequest(DocumentKind.ENCLAVE, None)
+NO_DOCUMENT: Final = AnyRequest(DocumentKind.ENCLAVE, None)
 _HARMLESS: Final = tuple(sorted(OPERATIONS - {*_WATCHED}))
-_PLACEHOLDERS: Final = {
-    f"kms:RecipientAttestation:PCR{index}": placeholder(f"PCR{index}") for index in (0, 1, 2)
-}
 
 
 def can_apply(statement: Statement, operation: str, request: Facts, variables: Variables) -> Truth:
@@ -110,14 +108,14 @@ def guard_of(policy: KeyPolicy, operation: str, request: Facts) -> Guard:
 def _surely_applies(
     statement: Statement, operation: str, request: Facts, variables: Variables
 ) -> bool:
-    if statement.resources is None or statement.resources.texts != ("*",):
+    if statement.resources != THIS_KEY:
         return False
     return can_apply(statement, operation, request, variables) is True
 
 
 def path_findings(policy: KeyPolicy) -> Iterator[Found]:
     """Find the operations that need a document and can be had without one."""
-    guards = {operation: guard_of(policy, operation, _NO_DOCUMENT) for operation in _WATCHED}
+    guards = {operation: guard_of(policy, operation, NO_DOCUMENT) for operation in _WATCHED}
     pins = _pins_to_copy(policy)
     for statement in policy.statements:
         if statement.effect is Effect.DENY:
@@ -125,7 +123,7 @@ def path_findings(policy: KeyPolicy) -> Iterator[Found]:
         open_to = [
             operation
             for operation in _WATCHED
-            if can_apply(statement, operation, _NO_DOCUMENT, policy.variables) is not False
+            if can_apply(statement, operation, NO_DOCUMENT, policy.variables) is not False
             and not guards[operation].covers(statement.principals)
         ]
         paths = [operation for operation in open_to if operation in PATHS_TO_PLAINTEXT]
@@ -231,7 +229,7 @@ def _demanding(statement: Statement) -> tuple[str, ...]:
 
     changed = with_conditions(written(statement), change)
     if not any(is_attestation(key) for keys in conditions_of(changed).values() for key in keys):
-        changed = with_pins(changed, _PLACEHOLDERS)
+        changed = with_pins(changed, ENCLAVE_PINS)
     kept = [found for found in operations_of(statement) if found not in UNGUARDED_PATHS]
     return as_json(with_actions(changed, kept))
 
@@ -243,4 +241,4 @@ def _pins_to_copy(policy: KeyPolicy) -> Written:
         pins = conditions_of(written(statement)).get("StringEqualsIgnoreCase", {})
         if statement.effect is Effect.ALLOW and pins and all(map(is_attestation, pins)):
             found.append(dict(pins))
-    return found[0] if len(found) == 1 else dict(_PLACEHOLDERS)
+    return found[0] if len(found) == 1 else dict(ENCLAVE_PINS)

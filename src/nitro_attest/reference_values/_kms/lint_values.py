@@ -4,22 +4,19 @@ The shared values are computed from public constants; captured documents of unre
 them (KMS developer guide, "Condition keys for attested platforms"; GHSA-xrv8-2pf5-f3q7 for PCR12).
 """
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from itertools import islice, product
 from typing import Final
 
 from nitro_attest import DocumentKind
 from nitro_attest.reference_values._kms.any_request import AnyRequest
-from nitro_attest.reference_values._kms.conditions import Comparison, read_operator
 from nitro_attest.reference_values._kms.lint_grammar import Found
 from nitro_attest.reference_values._kms.lint_paths import can_apply, guard_of
 from nitro_attest.reference_values._kms.operations import TAKE_A_DOCUMENT, covers
 from nitro_attest.reference_values._kms.patterns import ascii_lower
-from nitro_attest.reference_values._kms.pins import Pins, is_comparison, pins_of
+from nitro_attest.reference_values._kms.pins import Guards, Pins, pins_of
 from nitro_attest.reference_values._kms.policy_document import (
-    Condition,
     Effect,
     KeyPolicy,
     Statement,
@@ -39,7 +36,6 @@ from nitro_attest.reference_values._kms.request import (
     read_pcr_key,
 )
 
-_DIGEST: Final = re.compile(r"[0-9a-f]{96}")
 _ZERO: Final = "00" * 48
 _DEBUG_PCRS: Final = frozenset({0, 1, 2})
 _ENCLAVE_ONLY: Final = frozenset({0, 1, 2, 3, 8})
@@ -50,6 +46,7 @@ _BOOT_MANAGER: Final = 4
 _SECURE_BOOT: Final = 7
 _COMMAND_LINE: Final = 12
 _TRIED: Final = 8  # combinations of listed values that are tried for one that is allowed
+_TRIES: Final = 128  # in the whole policy; 32,768 bytes hold about 70 statements with three PCRs
 # One event that says Secure Boot is off; the same without the variable
 _SECURE_BOOT_OFF: Final = frozenset(
     {
@@ -76,49 +73,14 @@ _SHARED_ENCLAVE_VALUES: Final = frozenset({_ZERO, "ff" * 48})
 
 def value_findings(policy: KeyPolicy) -> Iterator[Found]:
     """Go through the attestation conditions and find values that do not do what they should."""
+    guards, tries = Guards(policy), iter(range(_TRIES))
     for statement in policy.statements:
-        yield from _digits(statement)
         if statement.effect is Effect.ALLOW and statement.resources is not None:
-            pins = pins_of(statement, policy)
-            if pins is not None and pins.values:
+            pins = pins_of(statement, guards)
+            if pins is not None:
                 yield from _check_pins(statement, pins)
-                yield from _dead(statement, pins, policy)
+                yield from _dead(statement, pins, policy, tries)
                 yield from _context(statement)
-
-
-def _digits(statement: Statement) -> Iterator[Found]:
-    """Find values that can never be equal to a PCR."""
-    for condition in statement.conditions:
-        operator = read_operator(condition.operator)
-        if operator is None or not is_comparison(condition, operator):
-            continue
-        lower = [ascii_lower(text) for text in condition.values]
-        if not all(_DIGEST.fullmatch(text) for text in lower):
-            why = f"A value of {condition.key} is not 96 hex digits, so no PCR is equal to it."
-            yield "not-a-digest", statement.name, why, _changed(statement, condition, _as_digest)
-        elif operator.comparison is Comparison.EQUALS and tuple(lower) != condition.values:
-            why = (
-                f"{condition.operator} of {condition.key} has upper-case hex digits, and "
-                "KMS writes PCRs in lower case: never equal."
-            )
-            yield "upper-case", statement.name, why, _changed(statement, condition, ascii_lower)
-
-
-def _as_digest(text: str) -> str:
-    return text if _DIGEST.fullmatch(ascii_lower(text)) else placeholder("a PCR")
-
-
-def _changed(
-    statement: Statement, wanted: Condition, new_value: Callable[[str], str]
-) -> tuple[str, ...]:
-    """Return the statement with the values of one condition changed."""
-
-    def change(operator: str, key: str, values: list[str]) -> tuple[str, str, list[str]]:
-        if (operator, key) != (wanted.operator, wanted.key):
-            return operator, key, values
-        return operator, key, [new_value(str(value)) for value in values]
-
-    return as_json(with_conditions(written(statement), change))
 
 
 def _check_pins(statement: Statement, pins: Pins) -> Iterator[Found]:
@@ -302,8 +264,13 @@ def _split(statement: Statement) -> tuple[str, ...]:
     return as_json(*map(one, range(count)))
 
 
-def _dead(statement: Statement, pins: Pins, policy: KeyPolicy) -> Iterator[Found]:
-    """Find an Allow of which no document is left, because a Deny denies all that it names."""
+def _dead(
+    statement: Statement, pins: Pins, policy: KeyPolicy, tries: Iterator[int]
+) -> Iterator[Found]:
+    """Find an Allow of which no document is left, because a Deny denies all that it names.
+
+    Each try looks at the whole policy, so `tries` bounds them for all statements together.
+    """
     actions = statement.actions
     operations = [
         found for found in TAKE_A_DOCUMENT if actions is not None and covers(actions, found)
@@ -314,6 +281,10 @@ def _dead(statement: Statement, pins: Pins, policy: KeyPolicy) -> Iterator[Found
     ]
     for request in requests:
         for operation in operations:
+            if next(tries, None) is None:
+                why = "Too many statements to try whether a Deny leaves anything of it."
+                yield "undecidable", statement.name, why, None
+                return
             guard = guard_of(policy, operation, request)
             if not guard.covers(statement.principals):
                 return

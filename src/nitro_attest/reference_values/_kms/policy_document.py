@@ -1,8 +1,9 @@
 """Key policies read strictly, by IAM's grammar as KMS accepts it.
 
 Source: IAM user guide, "Grammar of the IAM JSON policy language"; KMS developer guide, "Key
-policies". What KMS itself would not store is `PolicyError`. A condition with an operator or key
-that cannot be evaluated is kept: `evaluation` decides what it means.
+policies". What KMS itself would not store is `PolicyError`, and so is a statement without Action,
+which KMS stores and which has no effect. A condition with an operator or key that cannot be
+evaluated is kept: `evaluation` decides what it means.
 """
 
 import json
@@ -91,6 +92,9 @@ class Names:
     texts: tuple[str, ...]
 
 
+THIS_KEY: Final = Names("Resource", ("*",))
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -145,7 +149,9 @@ class KeyPolicy:
         names = (
             name
             for statement in self.statements
-            if statement.effect is Effect.ALLOW and statement.principals is not None
+            if statement.effect is Effect.ALLOW
+            and statement.principals is not None
+            and statement.principals.element == "Principal"
             for kind, name in statement.principals.names
             if kind == "AWS" and name.startswith("arn:") and not name.endswith(":root")
         )

@@ -63,19 +63,41 @@ def with_conditions(
     statement: Written,
     change: Callable[[str, str, list[str]], tuple[str, str, list[str]] | None],
 ) -> Written:
-    """Return a copy with each operator, key and values as `change` returns them, or without."""
+    """Return a copy with each operator, key and values as `change` returns them, or without.
+
+    A condition stays as it is if another one has its new operator and key: a statement demands
+    both, and one place has room for one.
+    """
+    before = [
+        (operator, key, cast("list[str]", values if isinstance(values, list) else [values]))
+        for operator, keys in conditions_of(statement).items()
+        for key, values in keys.items()
+    ]
+    taken = {_place(operator, key) for operator, key, _ in before}
     changed: Conditions = {}
-    for operator, keys in conditions_of(statement).items():
-        for key, values in keys.items():
-            listed = cast("list[str]", values if isinstance(values, list) else [values])
-            result = change(operator, key, listed)
-            if result is not None:
-                new_operator, new_key, new_values = result
-                kept = new_values[0] if len(new_values) == 1 else new_values
-                changed.setdefault(new_operator, {})[new_key] = kept
+    for condition in before:
+        result = change(*condition)
+        if result is None:
+            continue
+        if _place(*result[:2]) != _place(*condition[:2]):
+            result = condition if _place(*result[:2]) in taken else result
+            taken.add(_place(*result[:2]))
+        operator, key, values = result
+        changed.setdefault(operator, {})[key] = values[0] if len(values) == 1 else values
     return {**statement, "Condition": changed}
+
+
+def _place(operator: str, key: str) -> tuple[str, str]:
+    return operator, ascii_lower(key)
 
 
 def is_attestation(key: str) -> bool:
     """Return whether a condition key is about attestation documents, existing or not."""
     return ascii_lower(key).startswith(ascii_lower(PREFIX))
+
+
+# What has to be pinned where nothing is: values that only the owner of the key knows.
+ENCLAVE_PINS: Final = {f"{PREFIX}PCR{index}": placeholder(f"PCR{index}") for index in (0, 1, 2)}
+NITRO_TPM_PINS: Final = {
+    f"{PREFIX}NitroTPMPCR{index}": placeholder(f"NitroTPMPCR{index}") for index in (4, 12)
+}
