@@ -356,6 +356,46 @@ def test_an_unbound_context_is_a_note() -> None:
 @pytest.mark.parametrize(
     "condition",
     [
+        {"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": "app"}},
+        {"StringNotEquals": {"kms:EncryptionContext:app": "test"}},
+        {"StringEqualsIfExists": {"kms:EncryptionContext:app": "payments"}},
+        {"Null": {"kms:EncryptionContext:app": "true"}},
+        {"Null": {"kms:EncryptionContext:app": "false"}},
+        {"StringLike": {"kms:EncryptionContext:app": "*"}},
+    ],
+)
+def test_a_condition_that_any_context_meets_binds_none(condition: dict[str, Any]) -> None:
+    """An empty context, or one with any value; the repair binds one."""
+    statement = {**USE, "Condition": {"StringEqualsIgnoreCase": pins(0, 1, 2), **condition}}
+    (found,) = kms.lint(policy(statement))
+    assert found.code == "context-not-bound"
+    assert found.repaired is not None
+    assert kms.lint({"Statement": json.loads(found.repaired[0])}) == ()
+
+
+def test_conditions_that_bind_a_context_together() -> None:
+    """The name must be there, and no other."""
+    names = "kms:EncryptionContextKeys"
+    condition = {"ForAllValues:StringEquals": {names: "app"}, "Null": {names: "false"}}
+    statement = {**USE, "Condition": {"StringEqualsIgnoreCase": pins(0, 1, 2), **condition}}
+    assert kms.lint(policy(statement)) == ()
+
+
+def test_a_pattern_without_a_wildcard_is_a_value() -> None:
+    """In upper case never equal, zero is debug mode, PCR0 alone is not enough."""
+    assert codes(policy(use({"StringLike": pins(0, 1, 2)}))) == set()
+    assert codes(policy(use({"StringLike": pins(0)}))) == {"pcr0-only"}
+    zero = {"StringLike": {**pins(1, 2), PREFIX + "PCR0": ZERO}}
+    assert codes(policy(use(zero))) == {"debug-value"}
+    upper = {"StringLike": {**pins(1, 2), PREFIX + "PCR0": PCR[0].upper()}}
+    assert codes(policy(use(upper))) == {"upper-case"}
+    guards = [{**deny(index), "Condition": {"StringNotLike": pins(index)}} for index in (0, 1, 2)]
+    assert codes(policy(use({}, Action="kms:Decrypt"), *guards)) == set()
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
         {"DateLessThan": {"aws:CurrentTime": "2027-01-01T00:00:00Z"}},
         {"StringEquals": {"aws:PrincipalOrgID": "o-1"}},
         {"StringEquals": {"kms:EncryptionContext:app": "${aws:username}"}},

@@ -1,4 +1,4 @@
-"""All requests with one document, or with none: what the review evaluates against."""
+"""Requests of which only one thing is known: what the review evaluates against."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,14 @@ from typing import final
 
 from nitro_attest import DocumentKind
 from nitro_attest.reference_values._kms.patterns import ascii_lower
-from nitro_attest.reference_values._kms.request import ATTESTATION, Fact, pcr_fact
+from nitro_attest.reference_values._kms.request import (
+    ATTESTATION,
+    CONTEXT,
+    CONTEXT_NAMES,
+    Fact,
+    KeyType,
+    pcr_fact,
+)
 from nitro_attest.reference_values._kms.truth import Undecided
 
 
@@ -23,4 +30,21 @@ class AnyRequest:
         name = ascii_lower(key)
         if name.startswith(ATTESTATION):
             return pcr_fact(name, self.kind, self.pcrs)
+        return Undecided("it depends on the request")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AnyContext:
+    """All requests with these names in the encryption context, or whose every pair has a value."""
+
+    texts: tuple[str, ...]
+
+    def fact(self, key: str) -> Fact | Undecided:
+        """Return the texts for a condition key about encryption contexts."""
+        name = ascii_lower(key)
+        if name == CONTEXT_NAMES:
+            return Fact(KeyType.STRINGS, self.texts)
+        if name.startswith(CONTEXT):
+            return Fact(KeyType.STRING, self.texts)
         return Undecided("it depends on the request")

@@ -35,7 +35,10 @@ def _find(statement: Statement) -> Iterator[Found]:
         lower = [ascii_lower(text) for text in condition.values]
         if not all(_DIGEST.fullmatch(text) for text in lower):
             broken.append(condition)
-        elif operator.comparison is Comparison.EQUALS and tuple(lower) != condition.values:
+        elif (
+            operator.comparison is not Comparison.EQUALS_IGNORE_CASE
+            and tuple(lower) != condition.values
+        ):
             upper.append(condition)
     if broken:
         why = f"A value of {broken[0].key} is not 96 hex digits, so no PCR is equal to it."

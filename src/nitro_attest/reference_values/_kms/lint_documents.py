@@ -14,6 +14,7 @@ from nitro_attest.reference_values._kms.lint_grammar import Found
 from nitro_attest.reference_values._kms.lint_paths import NO_DOCUMENT, Guard, can_apply, guard_of
 from nitro_attest.reference_values._kms.operations import TAKE_A_DOCUMENT
 from nitro_attest.reference_values._kms.patterns import ascii_lower
+from nitro_attest.reference_values._kms.pins import has_wildcard
 from nitro_attest.reference_values._kms.policy_document import (
     Condition,
     Effect,
@@ -78,7 +79,7 @@ def _is_pattern(condition: Condition) -> bool:
         and operator is not None
         and operator.comparison is Comparison.LIKE
         and not operator.negated
-        and any("*" in text or "?" in text for text in condition.values)
+        and has_wildcard(condition)
     )
 
 

@@ -10,11 +10,12 @@ from itertools import islice, product
 from typing import Final
 
 from nitro_attest import DocumentKind
-from nitro_attest.reference_values._kms.any_request import AnyRequest
+from nitro_attest.reference_values._kms.any_request import AnyContext, AnyRequest
+from nitro_attest.reference_values._kms.conditions import holds
 from nitro_attest.reference_values._kms.lint_grammar import Found
 from nitro_attest.reference_values._kms.lint_paths import can_apply, guard_of
 from nitro_attest.reference_values._kms.operations import TAKE_A_DOCUMENT, covers
-from nitro_attest.reference_values._kms.patterns import ascii_lower
+from nitro_attest.reference_values._kms.patterns import Variables, ascii_lower
 from nitro_attest.reference_values._kms.pins import Guards, Pins, pins_of
 from nitro_attest.reference_values._kms.policy_document import (
     Effect,
@@ -45,6 +46,7 @@ _SIGNER: Final = 8
 _BOOT_MANAGER: Final = 4
 _SECURE_BOOT: Final = 7
 _COMMAND_LINE: Final = 12
+_NO_TEXT: Final = "a text that no policy names"
 _TRIED: Final = 8  # combinations of listed values that are tried for one that is allowed
 _TRIES: Final = 128  # in the whole policy; 32,768 bytes hold about 70 statements with three PCRs
 # One event that says Secure Boot is off; the same without the variable
@@ -80,7 +82,7 @@ def value_findings(policy: KeyPolicy) -> Iterator[Found]:
             if pins is not None:
                 yield from _check_pins(statement, pins)
                 yield from _dead(statement, pins, policy, tries)
-                yield from _context(statement)
+                yield from _context(statement, policy.variables)
 
 
 def _check_pins(statement: Statement, pins: Pins) -> Iterator[Found]:
@@ -312,15 +314,23 @@ def _let_pass(deny: Statement, pins: Pins) -> tuple[str, ...]:
     return as_json(with_conditions(written(deny), change))
 
 
-def _context(statement: Statement) -> Iterator[Found]:
-    names = [ascii_lower(condition.key) for condition in statement.conditions]
-    if any(name == CONTEXT_NAMES or name.startswith(CONTEXT) for name in names):
+def _context(statement: Statement, variables: Variables) -> Iterator[Found]:
+    of_contexts = [
+        condition
+        for condition in statement.conditions
+        if ascii_lower(condition.key).startswith((CONTEXT, CONTEXT_NAMES))
+    ]
+    if not any(
+        all(holds(condition, context, variables) is True for condition in of_contexts)
+        for context in (AnyContext(()), AnyContext((_NO_TEXT,)))
+    ):
         return
     if statement.actions is not None and covers(statement.actions, "Decrypt"):
         why = (
-            "No condition on kms:EncryptionContext: the enclave can be handed any "
-            "ciphertext under the key. Bind the context that the application encrypts "
-            "with."
+            "No condition on kms:EncryptionContext"
+            + (" that demands a value" if of_contexts else "")
+            + ": the enclave can be handed any ciphertext under the key. Bind the context that "
+            "the application encrypts with."
         )
         changed = written(statement)
         conditions = conditions_of(changed)

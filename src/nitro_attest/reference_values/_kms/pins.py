@@ -115,9 +115,20 @@ def _demanded(conditions: Iterable[Condition], *, negated: bool) -> _Demanded:
 
 
 def is_comparison(condition: Condition, operator: Operator | None) -> bool:
-    """Return whether a condition compares a PCR with values, equal or not equal."""
+    """Return whether a condition compares a PCR with values, equal or not equal.
+
+    A pattern without a wildcard is a value.
+    """
     return (
         is_attestation(condition.key)
         and operator is not None
-        and operator.comparison in (Comparison.EQUALS, Comparison.EQUALS_IGNORE_CASE)
+        and (
+            operator.comparison in (Comparison.EQUALS, Comparison.EQUALS_IGNORE_CASE)
+            or (operator.comparison is Comparison.LIKE and not has_wildcard(condition))
+        )
     )
+
+
+def has_wildcard(condition: Condition) -> bool:
+    """Return whether a value of a condition has a star or a question mark."""
+    return any("*" in text or "?" in text for text in condition.values)
