@@ -180,11 +180,11 @@ def simulate(  # noqa: PLR0913, PLR0917 - one argument an option
         )
     except PolicyError as exc:
         raise PolicyError(_OPTIONS.get(exc.field, exc.field), exc.problem) from None
-    has_document = document is not None or bool(pcrs)
+    given = "given, not verified here" if document is not None else _listed(pcrs)
     if as_json:
         typer.echo(json.dumps(_decision(decision, operation, asking)))
     else:
-        _show_decision(decision, operation, asking, page(), has_document=has_document)
+        _show_decision(decision, operation, asking, given, page())
     if not decision.allowed:
         raise typer.Exit(_FAILED)
 
@@ -226,15 +226,21 @@ def _pcrs(texts: Iterable[str]) -> Iterator[tuple[int, bytes]]:
         yield int(name), value
 
 
+def _listed(pcrs: dict[int, bytes]) -> str:
+    """Return what a document made of these PCRs is, in words."""
+    names = ", ".join(f"PCR{index}" for index in sorted(pcrs))
+    return f"one with {names} as given, not verified here" if pcrs else "none"
+
+
 def _show_decision(
-    decision: kms.Decision, operation: str, principal: str, out: Page, *, has_document: bool
+    decision: kms.Decision, operation: str, principal: str, document: str, out: Page
 ) -> None:
     word = Text("ALLOWED", style=GOOD) if decision.allowed else Text("DENIED", style=BAD)
     out.line(word, f"  {operation}")
     out.rows(
         [
             (("principal",), (printable(principal),)),
-            (("document",), ("given, not verified here" if has_document else "none",)),
+            (("document",), (document,)),
         ]
     )
     out.gap()

@@ -308,6 +308,8 @@ def test_a_denied_request_exits_with_1(folder: Path) -> None:
     done = simulate(folder, CLEAN, "--operation", "Decrypt", "--principal", ROLE, *CONTEXT)
     assert (done.code, done.out.splitlines()[0]) == (1, "DENIED  Decrypt")
     assert "document   none" in done.out
+    some = simulate(folder, CLEAN, "--operation", "Decrypt", "--principal", ROLE, *PCRS[:4])
+    assert "document   one with PCR0, PCR1 as given, not verified here" in some.out
     denied = simulate(folder, CLEAN, "--operation", "Decrypt", "--principal", ADMIN, *PCRS)
     assert denied.code == 1
 

@@ -370,7 +370,18 @@ def test_a_condition_that_any_context_meets_binds_none(condition: dict[str, Any]
     (found,) = kms.lint(policy(statement))
     assert found.code == "context-not-bound"
     assert found.repaired is not None
-    assert kms.lint({"Statement": json.loads(found.repaired[0])}) == ()
+    (left,) = kms.lint({"Statement": json.loads(found.repaired[0])})
+    assert (left.code, left.repaired, "<name>" in left.why) == ("placeholder", None, True)
+    filled_in = found.repaired[0].replace("<name>", "app").replace("<value>", "payments")
+    assert kms.lint({"Statement": json.loads(filled_in)}) == ()
+
+
+@pytest.mark.parametrize("name", ["everyone", "everyone but"])
+def test_a_principal_that_was_to_be_filled_in_is_found(name: str) -> None:
+    """KMS would refuse it, with an error of its own."""
+    (first, *_) = kms.lint(BROKEN[name][0])
+    assert first.repaired is not None
+    assert "placeholder" in codes({"Statement": [json.loads(first.repaired[0])]})
 
 
 def test_conditions_that_bind_a_context_together() -> None:
@@ -447,10 +458,10 @@ def test_findings_are_in_the_order_of_the_statements_the_worst_first() -> None:
     assert {it.statement.sid for it in found} == {"Enable IAM"}
 
 
-def test_every_code_is_found_in_one_of_the_broken_policies_or_is_a_note() -> None:
+def test_every_code_is_found_in_one_of_the_broken_policies_or_has_a_test_above() -> None:
     """A rule that nothing breaks is no rule."""
     named = set[str]().union(*(expected for _, expected in BROKEN.values()))
-    assert set(kms.FINDING_CODES) - named == {"context-not-bound"}
+    assert set(kms.FINDING_CODES) - named == {"context-not-bound", "placeholder"}
 
 
 def test_a_policy_that_was_read_is_reviewed_as_it_is() -> None:

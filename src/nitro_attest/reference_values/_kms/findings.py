@@ -73,6 +73,10 @@ CODES: Final[dict[str, tuple[Severity, str]]] = {
     "other-resource": (Severity.WARNING, 'In a key policy only "*" is sure to mean this key.'),
     "unknown-key": (Severity.ERROR, "The condition key does not exist."),
     "unknown-operator": (Severity.ERROR, "The condition operator does not exist."),
+    "placeholder": (
+        Severity.ERROR,
+        "What a repair leaves to the owner of the key, <like this>, is still in the statement.",
+    ),
     "upper-case": (
         Severity.ERROR,
         "KMS compares with lower-case hex digits, so upper-case digits are never equal.",

@@ -1,5 +1,6 @@
 """Rules on the elements of a statement: wildcards, negations, and names that do not exist."""
 
+import re
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
@@ -47,6 +48,11 @@ _EVALUATED: Final = frozenset(
     }
 )
 _LOOKED_UP: Final = 8  # in one statement; each costs about as much as the rest of the review
+# What repairs leave open; PCR values are not among them, which `lint_digits` finds.
+_PLACEHOLDER: Final = re.compile(
+    r"<(?:name|value|ARN of the role of the parent instance|a condition key of KMS|"
+    r"a condition operator)>"
+)
 _SOMEBODY: Final = {"AWS": "<ARN of the role of the parent instance>"}
 
 
@@ -57,6 +63,9 @@ def grammar_findings(policy: KeyPolicy) -> Iterator[Found]:
             yield from _allow(statement)
         yield from _resource(statement)
         yield from _names(statement)
+        if found := _PLACEHOLDER.search(statement.written):
+            why = f"{shown(found[0])} was to be filled in: a repair leaves it to you."
+            yield "placeholder", statement.name, why, None
         if because := _undecidable(statement, policy.variables):
             yield (
                 "undecidable",
