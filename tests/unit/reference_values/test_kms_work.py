@@ -80,9 +80,9 @@ FAMILIES: dict[str, Callable[[int], str]] = {
         allow({"StringEquals": {f"kms:Recipient:PCR{i}": "a" for i in range(2 * n)}})
     ),
     "operators in many statements": lambda n: json.dumps(
-        {"Statement": allow({"StringEqual": {f"{PREFIX}PCR0": "a"}})["Statement"] * n}
+        {"Statement": allow({"StringEqual": {f"{PREFIX}PCR0": "a"}})["Statement"] * (1 + n // 4)}
     ),
-    "an Allow and a Deny": pairs,
+    "an Allow and a Deny": lambda n: pairs(1 + n // 2),
     "no digests": wrong_values("x"),
     "upper case": wrong_values("AA" * 48),
     "a long Sid": lambda n: json.dumps(allow(Sid="a" * 100 * n)),
