@@ -11,7 +11,7 @@ from typing import Any
 
 from nitro_attest import PolicyError
 from nitro_attest.reference_values import kms
-from unit.reference_values.broken_policies import ADMIN, BROKEN, ROLE, ROOT, policy
+from unit.reference_values.broken_policies import ADMIN, BROKEN, PREFIX, ROLE, ROOT, policy
 from unit.reference_values.wrong_key_policies import (
     KEY,
     REFUSED,
@@ -66,7 +66,8 @@ def said() -> Iterator[tuple[str, Any]]:
     grant = allow({"StringEquals": {"kms:EncryptionContext:a": "x"}})
     grants = allow({"ForAnyValue:StringEquals": {"kms:EncryptionContextKeys": "x"}})
     not_principal = allow(Principal=..., NotPrincipal={"AWS": ADMIN})
-    two = {"a": "x", "A": "x"}
+    two, empty = {"a": "x", "A": "x"}, {"a": ""}
+    regional = "ec2.us-east-1.amazonaws.com"
     fragment = kms.KeyPolicy.read_fragments('{"Statement": {"Effect": "Allow"}}', source="f.json")
     yield (
         "others",
@@ -79,6 +80,12 @@ def said() -> Iterator[tuple[str, Any]]:
             words(0, grant, encryption_context=two)[1],
             words(0, grant, encryption_context={"\u212a": "x"})[1],
             words(0, not_principal)[1],
+            words(0, allow(Principal={"Service": "ec2.amazonaws.com"}), principal=regional)[1],
+            words(
+                0, allow({"Null": {"kms:EncryptionContext:a": "true"}}), encryption_context=empty
+            )[1],
+            words(0, allow({"Null": {"kms:EncryptionContext:${a}": "true"}}))[1],
+            words(0, allow({"Null": {PREFIX + "PCR3": "true"}}), pcrs={0: bytes(48)})[1],
             words(0, allow(Resource=KEY))[1],
             words(0, allow(Resource=KEY + "${a}"), key_arn=KEY)[1],
             words(0, allow(Resource="arn:" + "x" * 99), key_arn=KEY)[1],
