@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "nitro_attest"
-CORE_LINES = 2_074
+CORE_LINES = 2_083
 CORE = sorted((SOURCE / "_core").glob("*.py"))
 modules = pytest.mark.parametrize(
     "path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE))
@@ -37,7 +37,7 @@ def _code_lines(path: Path) -> int:
 def test_the_size_of_the_core_is_stated(capsys: pytest.CaptureFixture[str]) -> None:
     """What a reviewer reads; this number and its reason change in the same commit as the code.
 
-    2,074 lines at 100 columns, where 1,250 were aimed at: constructors with keywords, one rejection
+    2,083 lines at 100 columns, where 1,250 were aimed at: constructors with keywords, one rejection
     to a line with what was expected, named structures in place of tuples, and a line of its own for
     whatever carries a rule's number take lines. 150 are imports in the core, 83 public names, 53
     the closed list of reasons.

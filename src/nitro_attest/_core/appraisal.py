@@ -79,7 +79,7 @@ def appraise(it: Authenticated, policy: Policy) -> AttestationResult:
         if failures:  # V-94: what is stale is not compared any further
             raise rejection(*failures)
     document = it.document
-    matched = _nearest_set(policy.measurements, document.pcrs)
+    matched, _ = _nearest_set(policy.measurements, document.pcrs)
     return AttestationResult(
         claims=Claims(
             kind=document.kind,
@@ -122,15 +122,20 @@ def appraise_freshness(policy: Policy, it: Authenticated) -> tuple[Failure, ...]
             failures = []
         case _:
             assert_never(rule)
-    made, now = (time.isoformat(timespec="milliseconds") for time in (document.timestamp, it.now))
     age = it.now - document.timestamp
     if age > rule.max_age:  # V-82
-        expected = f"at most {rule.max_age} old at {now}"
-        failures.append(Failure(Reason.FRESHNESS_TOO_OLD, "timestamp", expected, made))
+        expected = f"at most {rule.max_age} old at {_iso(it.now)}"
+        found = _iso(document.timestamp)
+        failures.append(Failure(Reason.FRESHNESS_TOO_OLD, "timestamp", expected, found))
     if -age > rule.max_clock_skew:  # V-83
-        expected = f"at most {rule.max_clock_skew} ahead at {now}"
-        failures.append(Failure(Reason.FRESHNESS_FROM_THE_FUTURE, "timestamp", expected, made))
+        expected = f"at most {rule.max_clock_skew} ahead at {_iso(it.now)}"
+        found = _iso(document.timestamp)
+        failures.append(Failure(Reason.FRESHNESS_FROM_THE_FUTURE, "timestamp", expected, found))
     return tuple(failures)
+
+
+def _iso(time: datetime) -> str:
+    return time.isoformat(timespec="milliseconds")
 
 
 def _nonce_failures(found: bytes | None, issued: bytes | None) -> list[Failure]:
@@ -144,9 +149,9 @@ def _nonce_failures(found: bytes | None, issued: bytes | None) -> list[Failure]:
 def appraise_measurements(policy: Policy, it: Authenticated) -> tuple[Failure, ...]:
     """Find a set that the document matches; failing that, report how the nearest one differs."""
     pcrs = it.document.pcrs
-    nearest = _nearest_set(policy.measurements, pcrs)
+    nearest, differences = _nearest_set(policy.measurements, pcrs)
     failures = [*_mode_failures(nearest, pcrs)]
-    for index, expected in _differences(nearest, pcrs).items():
+    for index, expected in differences.items():
         subject = f"PCR{index} ({nearest.label})"
         found = pcrs.get(index)
         reason = Reason.POLICY_PCR_ABSENT if found is None else Reason.POLICY_PCR_MISMATCH
@@ -158,10 +163,13 @@ def appraise_measurements(policy: Policy, it: Authenticated) -> tuple[Failure, .
     return tuple(failures)
 
 
-def _nearest_set(sets: tuple[Measurements, ...], pcrs: Pcrs) -> Measurements:
+def _nearest_set(
+    sets: tuple[Measurements, ...], pcrs: Pcrs
+) -> tuple[Measurements, dict[int, Sha384]]:
     """Return the first set with the fewest differences, so one that matches if there is any."""
     # Whole sets only, so that values of different builds never mix.
-    return min(sets, key=lambda measurements: len(_differences(measurements, pcrs)))  # V-88
+    compared = ((measurements, _differences(measurements, pcrs)) for measurements in sets)
+    return min(compared, key=lambda pair: len(pair[1]))  # V-88
 
 
 def _differences(measurements: Measurements, pcrs: Pcrs) -> dict[int, Sha384]:
@@ -189,14 +197,14 @@ def _mode_failures(measurements: Measurements, pcrs: Pcrs) -> tuple[Failure, ...
 
 def _debug_failures(pcrs: Pcrs) -> tuple[Failure, ...]:
     """Require PCR0, PCR1 and PCR2, and that none is zero: in debug mode all three are."""
-    values = {f"PCR{index}": pcrs.get(index) for index in DEBUG_PCRS}
-    if zero := [name for name, value in values.items() if value == Sha384.ZERO.value]:  # V-84
-        found = f"{', '.join(zero)} all zero"
+    values = {index: pcrs.get(index) for index in DEBUG_PCRS}
+    if zero := [index for index, value in values.items() if value == Sha384.ZERO.value]:  # V-84
+        found = f"{', '.join(f'PCR{index}' for index in zero)} all zero"
         return (Failure(Reason.POLICY_DEBUG_ENCLAVE, "enclave", "not in debug mode", found),)
     expected = "present, to rule out debug mode"
     return tuple(
-        Failure(Reason.POLICY_PCR_ABSENT, name, expected, "absent")
-        for name, value in values.items()
+        Failure(Reason.POLICY_PCR_ABSENT, f"PCR{index}", expected, "absent")
+        for index, value in values.items()
         if value is None  # V-85
     )
 

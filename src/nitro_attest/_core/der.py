@@ -19,6 +19,7 @@ _MAX_SHORT_LENGTH: Final = 0x7F  # X.690 8.1.3.4
 # X.690 8.1.3.5: the number of length octets that follow, and the least length they may hold (10.1:
 # the shortest form). Two octets reach 65,535 bytes; a certificate here has at most 1,024.
 _LONG_LENGTHS: Final = {0x81: (1, 0x80), 0x82: (2, 0x100)}
+_SEQUENCE_OF_256: Final = b"\x30\x82"  # or more octets: two hold the length, and four come before
 _SIGN_BIT: Final = 0x80
 _MAX_OBJECT_IDENTIFIER: Final = 63  # octets; as many as `cryptography` reads
 # X.690 8.19.2: each number in base 128, the last octet below 0x80, and no leading 0x80.
@@ -123,6 +124,8 @@ def is_object_identifier(element: Element) -> bool:
 
 def has_trailing_bytes(data: bytes) -> bool:
     """Tell whether bytes follow the first element; what is no element has no end to follow."""
+    if data.startswith(_SEQUENCE_OF_256) and int.from_bytes(data[2:4], "big") + 4 == len(data):
+        return False  # a certificate as all are; saves most of the time of this check
     try:
         elements = read_all(data, at_most=1)
     except DerError:

@@ -109,11 +109,10 @@ def _read_pcrs(fields: dict[str, object]) -> tuple[DocumentKind, Pcrs]:
     for index, digest in values.items():
         if type(index) is not int or not 0 <= index < MAX_PCRS:  # V-37
             raise rejected(Reason.DOCUMENT_PCR_INDEX, name, f"0 to {MAX_PCRS - 1}")
-        subject = f"{name}[{index}]"
-        size = len(_typed(digest, bytes, subject))  # V-38
-        if size != PCR_BYTES:  # V-38
-            expected, found = f"{PCR_BYTES} bytes", f"{size} bytes"
-            raise rejected(Reason.DOCUMENT_PCR_LENGTH, subject, expected, found)
+        if type(digest) is not bytes or len(digest) != PCR_BYTES:  # V-38
+            subject = f"{name}[{index}]"
+            found = f"{len(_typed(digest, bytes, subject))} bytes"  # V-38
+            raise rejected(Reason.DOCUMENT_PCR_LENGTH, subject, f"{PCR_BYTES} bytes", found)
     return _KIND_OF_MAP[name], Pcrs(cast("dict[int, bytes]", values))
 
 
