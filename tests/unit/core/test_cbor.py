@@ -139,6 +139,24 @@ def test_what_is_no_map_or_not_alone_has_its_reason(encoded: str, reason: Reason
     assert _reason(bytes.fromhex(encoded)) is reason
 
 
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("5f4101420203ff", Reason.CBOR_TAG),  # chunks, then a break
+        ("7f61616162ff", Reason.CBOR_TAG),
+        ("9f01ff", Reason.CBOR_TAG),
+        ("bf0102ff", Reason.CBOR_TAG),
+        ("5f6161ff", Reason.CBOR_MALFORMED),  # a text chunk in a byte string
+        ("5f5f4101ffff", Reason.CBOR_MALFORMED),
+        ("8201ff", Reason.CBOR_MALFORMED),
+        ("bf01ff", Reason.CBOR_MALFORMED),
+    ],
+)
+def test_the_first_fault_gives_the_reason(value: str, reason: Reason) -> None:
+    """A tag follows, which is the reason where nothing before it is wrong."""
+    assert _reason(bytes.fromhex("bf" + A + value + "6162" + "c100" + "ff")) is reason
+
+
 @pytest.mark.parametrize("head", [bytes([0xB8, MAX_FIELDS]), b"\xbf"])
 def test_64_fields_are_read(head: bytes) -> None:
     """The limit itself."""

@@ -105,6 +105,23 @@ def test_every_other_encoding_is_refused(encoded: str, reason: Reason) -> None:
     assert _reason(encoded) is reason
 
 
+@pytest.mark.parametrize(
+    ("encoded", "subject"),
+    [
+        ("1c", "envelope"),
+        ("84" + "1c", "protected header"),
+        ("84" + PROTECTED + "1c", "unprotected header"),
+        ("84" + PROTECTED + "a0" + "1c", "payload"),
+        ("84" + PROTECTED + "a0" + PAYLOAD + "1c", "signature"),
+    ],
+)
+def test_a_rejection_names_the_part(encoded: str, subject: str) -> None:
+    """Which of the four items is malformed."""
+    with pytest.raises(MalformedDocumentError) as rejection:
+        read_envelope(bytes.fromhex(encoded))
+    assert rejection.value.failures == (Failure(Reason.CBOR_MALFORMED, subject),)
+
+
 def _with_payload(size: int, *, content: bytes = b"", signature: bytes = bytes(96)) -> bytes:
     header: dict[int, int] = {}
     return cbor2.dumps([bytes.fromhex("a1013822"), header, content or bytes(size), signature])

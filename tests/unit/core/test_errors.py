@@ -126,6 +126,7 @@ def test_a_missing_extra_names_the_line_that_installs_it() -> None:
     error = MissingExtraError("redis")
 
     assert isinstance(error, ImportError)
+    assert error.args == ("redis",)
     assert "pip install 'nitro-attest[redis]'" in str(error)
     assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - made a line above
 

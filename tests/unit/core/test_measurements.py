@@ -316,6 +316,9 @@ def test_the_error_says_what_is_missing_and_what_the_values_mean() -> None:
         "pin PCR0, or PCR1 together with PCR2, or PCR8, or use AnyEnclave"
     )
     with pytest.raises(PolicyError) as mistake:
+        _make(NitroTpmMeasurements, _nitro_tpm(Sha384.ZERO, SECURE_BOOT_OFF, WAIVED))
+    assert "(PCR4: nothing was measured, PCR7: Secure Boot is off)" in mistake.value.problem
+    with pytest.raises(PolicyError) as mistake:
         _make(EnclaveMeasurements, _enclave(*[WAIVED] * 4), pcr3_iam_role=WAIVED)
     assert mistake.value.problem.startswith("this set identifies no code: ")
 

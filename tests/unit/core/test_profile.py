@@ -87,6 +87,18 @@ def test_a_leaf_may_sign_data_only(fields: dict[str, object], reason: Reason) ->
     assert _reason(fields, Role.LEAF) is reason
 
 
+@pytest.mark.parametrize(
+    "fields", [{"is_ca": None}, {"extensions": _extensions((CONSTRAINTS, False))}]
+)
+def test_what_a_leaf_must_not_be_is_said(fields: dict[str, object]) -> None:
+    """By the extension that says it."""
+    with pytest.raises(UntrustedDocumentError) as rejection:
+        check_profile(LEAF_CERTIFICATE._replace(**fields), Role.LEAF, PLACE)  # type: ignore[arg-type]  # by name
+    subject = f"{PLACE}: basicConstraints"
+    failure = Failure(Reason.CHAIN_EXTENSION, subject, "critical, not a CA")
+    assert rejection.value.failures == (failure,)
+
+
 def test_what_aws_issues_is_accepted() -> None:
     """The largest serial number, other uses, and an extension that is not critical."""
     more = _extensions(("551d0e", False))

@@ -38,7 +38,7 @@ def test_nobody_else_makes_a_result() -> None:
     with pytest.raises(TypeError):
         AttestationResult(**_parts(RESULT))
     for seal in (None, object(), True, "seal"):
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match=r"^only nitro_attest.verify makes a result; "):
             AttestationResult(**_parts(RESULT), seal=seal)
     with pytest.raises((TypeError, ValueError)):
         replace(RESULT, replay_key=bytes(32))  # type: ignore[call-arg]  # the seal is missing
@@ -142,6 +142,17 @@ def test_a_public_key_that_was_not_required_is_not_handed_out(
     with pytest.raises(PolicyError) as mistake:
         _result_of(public_key, rule).require_public_key()
     assert mistake.value.field == "Policy.public_key"
+    assert mistake.value.problem == "expected Present or Equals, to use the key"
+
+
+def test_a_public_key_and_a_nonce_are_hex_digits_in_json() -> None:
+    """What the captured document has not."""
+    fake = FakeNitro(seed=bytes(16), now=PRODUCTION.time)
+    nonce, policy = bytes(range(16)), policy_for(AnyEnclave("any"), trust_anchor=fake.trust_anchor)
+    result = verify(fake.enclave_document(public_key=b"key", nonce=nonce), policy, now=fake.now)
+    claims = result.to_dict()["claims"]
+    assert isinstance(claims, dict)
+    assert (claims["public_key"], claims["nonce"]) == (b"key".hex(), nonce.hex())
 
 
 def test_a_test_root_is_told_from_a_root_of_aws() -> None:

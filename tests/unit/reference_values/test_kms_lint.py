@@ -353,6 +353,14 @@ def test_an_unbound_context_is_a_note() -> None:
     assert kms.lint(policy({**unbound, "Action": "kms:GenerateDataKey"})) == ()
 
 
+def test_a_key_that_only_looks_like_a_context_binds_none() -> None:
+    """It does not exist, which is a finding of its own."""
+    names = {"StringLike": {"kms:EncryptionContextKeysAll": "app"}}
+    statement = {**USE, "Condition": {"StringEquals": pins(0, 1, 2), **names}}
+    codes = [found.code for found in kms.lint(policy(statement))]
+    assert codes == ["unknown-key", "context-not-bound"]
+
+
 @pytest.mark.parametrize(
     "condition",
     [

@@ -8,7 +8,6 @@ from nitro_attest import DocumentKind
 from nitro_attest.reference_values._kms.patterns import ascii_lower
 from nitro_attest.reference_values._kms.request import (
     ATTESTATION,
-    CONTEXT,
     CONTEXT_NAMES,
     Fact,
     KeyType,
@@ -36,15 +35,14 @@ class AnyRequest:
 @final
 @dataclass(frozen=True, slots=True)
 class AnyContext:
-    """All requests with these names in the encryption context, or whose every pair has a value."""
+    """All requests with these names in the encryption context, or whose every pair has a value.
+
+    Only condition keys about encryption contexts may be asked for.
+    """
 
     texts: tuple[str, ...]
 
-    def fact(self, key: str) -> Fact | Undecided:
+    def fact(self, key: str) -> Fact:
         """Return the texts for a condition key about encryption contexts."""
-        name = ascii_lower(key)
-        if name == CONTEXT_NAMES:
-            return Fact(KeyType.STRINGS, self.texts)
-        if name.startswith(CONTEXT):
-            return Fact(KeyType.STRING, self.texts)
-        return Undecided("it depends on the request")
+        is_names = ascii_lower(key) == CONTEXT_NAMES
+        return Fact(KeyType.STRINGS if is_names else KeyType.STRING, self.texts)

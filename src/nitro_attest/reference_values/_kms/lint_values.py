@@ -318,7 +318,7 @@ def _context(statement: Statement, variables: Variables) -> Iterator[Found]:
     of_contexts = [
         condition
         for condition in statement.conditions
-        if ascii_lower(condition.key).startswith((CONTEXT, CONTEXT_NAMES))
+        if (name := ascii_lower(condition.key)) == CONTEXT_NAMES or name.startswith(CONTEXT)
     ]
     if not any(
         all(holds(condition, context, variables) is True for condition in of_contexts)
