@@ -403,6 +403,14 @@ def test_the_nearest_set_is_reported_in_full_and_the_others_counted() -> None:
     )
 
 
+@pytest.mark.parametrize(("others", "words"), [(1, "1 more set"), (2, "2 more sets")])
+def test_the_other_sets_are_counted_in_words(others: int, words: str) -> None:
+    """In the singular and the plural."""
+    sets = tuple(_build(number, 5) for number in range(1, others + 2))
+    *_, last = _failures(MEASURED, replace(POLICY, measurements=sets))
+    assert last.subject == words
+
+
 def test_there_are_at_most_64_failures() -> None:
     """With 256 sets that pin all 32 PCRs, against a debug document that has one of them."""
     others = tuple((index, Sha384(SOME)) for index in range(32) if index not in {0, 1, 2, 3, 4, 8})
