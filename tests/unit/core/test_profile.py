@@ -99,6 +99,15 @@ def test_what_a_leaf_must_not_be_is_said(fields: dict[str, object]) -> None:
     assert rejection.value.failures == (failure,)
 
 
+@pytest.mark.parametrize("uses", [None, 0x84])
+def test_what_a_leaf_may_be_used_for_is_said(uses: int | None) -> None:
+    """For data alone."""
+    with pytest.raises(UntrustedDocumentError) as rejection:
+        check_profile(LEAF_CERTIFICATE._replace(key_usage=uses), Role.LEAF, PLACE)
+    expected = "digitalSignature without keyCertSign"
+    assert rejection.value.failures == (Failure(Reason.CHAIN_KEY_USAGE, PLACE, expected),)
+
+
 def test_what_aws_issues_is_accepted() -> None:
     """The largest serial number, other uses, and an extension that is not critical."""
     more = _extensions(("551d0e", False))
