@@ -166,18 +166,6 @@ class Key:
             secret=b"".join(self.secrets),
         )
 
-    def destroyed(self) -> Record:
-        """Return the record that is left of a deleted key: nothing but its id and version."""
-        return Record(
-            kind=Kind.KEY,
-            name=self.key_id,
-            version=self.version + 1,
-            parent="",
-            content="{}",
-            secret=b"",
-            deleted=True,
-        )
-
 
 def key_of(record: Record) -> Key:
     """Return the key of an authentic record, so one that `to_record` wrote."""

@@ -3,7 +3,6 @@
 from nitro_attest_broker._call import Broker
 from nitro_attest_broker._keys import Key, KeyState, key_of
 from nitro_attest_broker._ledger import ConflictError
-from nitro_attest_broker._operations.aliases import deleted_alias
 from nitro_attest_broker._records import Kind, Record
 
 _PAGE = 500
@@ -49,7 +48,7 @@ def _due(broker: Broker, key: Key, now: int) -> tuple[str, list[Record]] | None:
     if key.state is KeyState.PENDING_DELETION and key.deletion is not None and key.deletion <= now:
         # Its names go with it, as at KMS: nobody could ask the policy of a key that is gone.
         aliases = broker.ledger.children(Kind.ALIAS, key.key_id)
-        return "key_destroyed", [key.destroyed(), *map(deleted_alias, aliases)]
+        return "key_destroyed", [record.destroyed() for record in (key.to_record(), *aliases)]
     if key.state is KeyState.ENABLED and key.next_rotation is not None and key.next_rotation <= now:
         return "key_rotated", [key.rotated(now, "AUTOMATIC").to_record()]
     return None

@@ -55,6 +55,18 @@ class Record:
         """What no two records share."""
         return self.kind.value, self.name
 
+    def destroyed(self) -> "Record":
+        """Return what is left of a deleted thing: nothing but its name and version."""
+        return Record(
+            kind=self.kind,
+            name=self.name,
+            version=self.version + 1,
+            parent="",
+            content="{}",
+            secret=b"",
+            deleted=True,
+        )
+
     def to_row(self, master: MasterKey) -> dict[str, object]:
         """Return the columns."""
         wrapped = master.wrap(self.secret, associated_data=self.associated_data())

@@ -106,11 +106,11 @@ def _files_of(name: str) -> list[Source]:
             paths = [entry.path for entry in os.scandir(name)]
         except OSError as exc:
             return [Source(name, f"cannot be read: {exc.strerror}")]
-    elif glob.has_magic(name) and "\0" not in name and not os.path.exists(name):  # noqa: PTH110 - as above
+    elif glob.has_magic(name) and "\0" not in name and not os.path.exists(name):  # noqa: PTH110 - Path.exists raises
         paths = glob.glob(name, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
     else:
         return [Source(name)]
-    return [_found(path) for path in sorted(paths) if not os.path.isdir(path)]  # noqa: PTH112 - as above
+    return [_found(path) for path in sorted(paths) if not os.path.isdir(path)]  # noqa: PTH112 - Path.is_dir raises
 
 
 def _found(path: str) -> Source:
@@ -118,7 +118,7 @@ def _found(path: str) -> Source:
 
     It is not omitted either: then all documents could seem to be accepted.
     """
-    if not os.path.isfile(path):  # noqa: PTH113 - as above
+    if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises
         return Source(path, "not a file: a broken link, a pipe or a device")
     # "-" would be the standard input; os.scandir and glob leave such a name as it is
     return Source(f".{os.sep}{path}" if path == STANDARD_INPUT else path)

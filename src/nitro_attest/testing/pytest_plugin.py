@@ -36,7 +36,7 @@ class MakeFault(Protocol):
 @pytest.fixture
 def fake_nitro() -> FakeNitro:
     """Return a fake Nitro with a root of its own; its time is that at which the test begins."""
-    from nitro_attest.testing import FakeNitro  # noqa: PLC0415 - see the module's docstring
+    from nitro_attest.testing import FakeNitro  # noqa: PLC0415 - only once a test asks
 
     return FakeNitro()
 
@@ -44,7 +44,7 @@ def fake_nitro() -> FakeNitro:
 @pytest.fixture
 def nitro_fault(fake_nitro: FakeNitro, nitro_fault_name: str) -> MakeFault:
     """Return a maker of one faulty document; a test with this fixture runs once for each fault."""
-    from nitro_attest.testing import Faults  # noqa: PLC0415 - see the module's docstring
+    from nitro_attest.testing import Faults  # noqa: PLC0415 - only once a test asks
 
     def make(
         *,
@@ -64,7 +64,7 @@ def nitro_fault(fake_nitro: FakeNitro, nitro_fault_name: str) -> MakeFault:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test with `nitro_fault` once for every fault."""
     if "nitro_fault_name" in metafunc.fixturenames:
-        from nitro_attest import DocumentKind  # noqa: PLC0415 - see the module's docstring
-        from nitro_attest.testing import FAULTS  # noqa: PLC0415 - see the module's docstring
+        from nitro_attest import DocumentKind  # noqa: PLC0415 - only once a test asks
+        from nitro_attest.testing import FAULTS  # noqa: PLC0415 - only once a test asks
 
         metafunc.parametrize("nitro_fault_name", FAULTS[DocumentKind.ENCLAVE])

@@ -50,20 +50,7 @@ def delete_alias(call: Call) -> Outcome:
     call.members.finish()
     alias, key = _find_alias(call, name)
     call.authorize(key)
-    return Outcome(changes=(deleted_alias(alias),))
-
-
-def deleted_alias(alias: Record) -> Record:
-    """Return the record that is left of an alias: nothing but its name and version."""
-    return Record(
-        kind=Kind.ALIAS,
-        name=alias.name,
-        version=alias.version + 1,
-        parent="",
-        content="{}",
-        secret=b"",
-        deleted=True,
-    )
+    return Outcome(changes=(alias.destroyed(),))
 
 
 def list_aliases(call: Call) -> Outcome:

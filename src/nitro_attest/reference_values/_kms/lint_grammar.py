@@ -1,7 +1,7 @@
 """Rules on the elements of a statement: wildcards, negations, and names that do not exist."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
 from nitro_attest._strict_json import shown
@@ -133,36 +133,43 @@ def _resource(statement: Statement) -> Iterator[Found]:
 
 def _names(statement: Statement) -> Iterator[Found]:
     """Find names that do not exist, all of a statement at once: each finding repeats it."""
-    operators = dict.fromkeys(condition.operator for condition in statement.conditions)
-    unknown = [operator for operator in operators if not is_known_operator(operator)]
-    if unknown:
-        meant = {operator: nearest_operator(operator) for operator in unknown[:_LOOKED_UP]}
-        why = [
-            f"There is no operator {shown(old)}; {new} is probably meant."
-            for old, new in meant.items()
-        ]
-        yield _unknown("unknown-operator", statement, why, meant, len(unknown))
-    keys = dict.fromkeys(condition.key for condition in statement.conditions)
-    unknown = [key for key in keys if not is_known_key(key)]
-    if unknown:
-        meant = {key: nearest_key(key) for key in unknown[:_LOOKED_UP]}
-        why = [
-            f"There is no condition key {shown(old)}, so no request has it; "
-            f"{new} is probably meant."
-            for old, new in meant.items()
-        ]
-        yield _unknown("unknown-key", statement, why, meant, len(unknown))
+    yield from _unknown(
+        "unknown-operator",
+        statement,
+        [condition.operator for condition in statement.conditions],
+        (is_known_operator, nearest_operator),
+        "There is no operator {}; {} is probably meant.",
+    )
+    yield from _unknown(
+        "unknown-key",
+        statement,
+        [condition.key for condition in statement.conditions],
+        (is_known_key, nearest_key),
+        "There is no condition key {}, so no request has it; {} is probably meant.",
+    )
 
 
 def _unknown(
-    code: str, statement: Statement, why: list[str], meant: dict[str, str], count: int
-) -> Found:
+    code: str,
+    statement: Statement,
+    names: list[str],
+    known: tuple[Callable[[str], bool], Callable[[str], str]],
+    sentence: str,
+) -> Iterator[Found]:
+    is_known, nearest = known
+    unknown = [name for name in dict.fromkeys(names) if not is_known(name)]
+    if not unknown:
+        return
+    meant = {name: nearest(name) for name in unknown[:_LOOKED_UP]}
+    why = [sentence.format(shown(old), new) for old, new in meant.items()]
+    if len(unknown) > len(meant):
+        why.append(f"{len(unknown) - len(meant)} more names do not exist: repair these first.")
+
     def change(operator: str, key: str, values: list[str]) -> tuple[str, str, list[str]]:
         return meant.get(operator, operator), meant.get(key, key), values
 
-    if count > len(meant):
-        why = [*why, f"{count - len(meant)} more names do not exist: repair these first."]
-    return code, statement.name, " ".join(why), as_json(with_conditions(written(statement), change))
+    fixed = as_json(with_conditions(written(statement), change))
+    yield code, statement.name, " ".join(why), fixed
 
 
 def _undecidable(statement: Statement, variables: Variables) -> str | None:
